@@ -1,0 +1,198 @@
+package db
+
+import (
+	"context"
+	"strings"
+
+	"github.com/jmoiron/sqlx"
+
+	"grantwood/graph"
+)
+
+// MasterKey reads the master key of an account; nil when it is hidden.
+func (db *DB) MasterKey(ctx context.Context, v *graph.Viewer, account graph.UUID) (*graph.ApiKey, error) {
+	if !v.Enters(account) {
+		return nil, nil
+	}
+	var keys []*graph.ApiKey
+	err := db.pool.SelectContext(ctx, &keys, `
+		SELECT `+keyColumns.of("k")+`
+		FROM api_keys k
+		WHERE k.account_id = $1 AND k.is_master AND `+keyVisible(v, "k.key_id"), about(v, account)...)
+	if err != nil || len(keys) == 0 {
+		return nil, fault("read master key", err)
+	}
+	return keys[0], nil
+}
+
+// Keys reads those of the keys that are visible, deleted ones included, in no order.
+func (db *DB) Keys(ctx context.Context, v *graph.Viewer, account graph.UUID, ids []graph.UUID) ([]*graph.ApiKey, error) {
+	if !v.Enters(account) || len(ids) == 0 {
+		return nil, nil
+	}
+	keys, err := visibleKeys(ctx, db.pool, v, account, ids)
+	return keys, fault("read keys", err)
+}
+
+func visibleKeys(ctx context.Context, q sqlx.QueryerContext, v *graph.Viewer, account graph.UUID,
+	ids []graph.UUID) ([]*graph.ApiKey, error) {
+	var keys []*graph.ApiKey
+	err := sqlx.SelectContext(ctx, q, &keys, `
+		SELECT `+keyColumns.of("k")+`
+		FROM api_keys k
+		WHERE k.account_id = $1 AND k.key_id = ANY($4) AND `+keyVisible(v, "k.key_id"), about(v, account, uuidArray(ids))...)
+	return keys, err
+}
+
+// keyStatus is the status of a key k, as ApiKey.Status gives it.
+const keyStatus = `CASE WHEN k.deleted_at IS NOT NULL THEN 'DELETED' WHEN k.enabled THEN 'ENABLED' ELSE 'DISABLED' END`
+
+// KeysOf reads a page of the account's visible keys, without deleted ones unless the filter asks for them.
+func (db *DB) KeysOf(ctx context.Context, v *graph.Viewer, account graph.UUID, w graph.Window, f graph.ApiKeyFilter,
+	ask Ask) (*graph.ApiKeyConnection, error) {
+	if !v.Enters(account) {
+		account = graph.UUID{}
+	}
+	enabledFor := enabledForFilter(v, account, f.EnabledForUserID)
+	page, err := readPage(ctx, db, listing{
+		columns: keyColumns.of("k"),
+		from: `api_keys k
+			WHERE k.account_id = $1 AND ` + keyVisible(v, "k.key_id") + `
+			AND ($4::text IS NULL OR lower(k.name) LIKE $4 OR lower(k.key) LIKE $4)
+			AND ($5::text[] IS NULL OR k.kind = ANY($5))
+			AND CASE WHEN $6::text[] IS NULL THEN k.deleted_at IS NULL ELSE ` + keyStatus + ` = ANY($6) END
+			AND ($7::uuid IS NULL OR EXISTS (
+				SELECT FROM users u
+				LEFT JOIN grants g ON g.account_id = $1 AND g.user_id = u.user_id AND g.key_id = k.key_id AND ` + grantHolds + `
+				WHERE u.account_id = $1 AND u.user_id = $7 AND (u.is_primary OR coalesce(g.enabled, k.is_master))))`,
+		name: `(lower(k.name) COLLATE "C")`,
+		id:   "k.key_id",
+		args: about(v, account, pattern(f.Search), nameArray(f.Kinds), nameArray(f.Statuses), enabledFor),
+	}, w, ask, func(k *graph.ApiKey) graph.Cursor { return graph.Cursor{ID: k.KeyID, Name: k.SortName} })
+	return &graph.ApiKeyConnection{Page: page}, fault("list keys", err)
+}
+
+// enabledForFilter gives the user whose enabled keys are asked for: nil when nobody asks, the zero UUID, which matches
+// nothing, when v may not see that user's grants.
+func enabledForFilter(v *graph.Viewer, account graph.UUID, user *graph.ID) *graph.UUID {
+	if user == nil {
+		return nil
+	}
+	id := user.In(account, graph.KindUser)
+	if !v.SeesGrantOf(id) {
+		id = graph.UUID{}
+	}
+	return &id
+}
+
+// newKey describes a key to insert.
+type newKey struct {
+	Name       string
+	Kind       graph.UnitKind
+	IsMaster   bool
+	WithSecret bool
+}
+
+// madeKey is an inserted key, with its secret when it got one.
+type madeKey struct {
+	Key    *graph.ApiKey
+	Secret string
+}
+
+func insertKey(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, account graph.UUID, n newKey) (madeKey, error) {
+	k := &graph.ApiKey{AccountID: account, KeyID: newID(), Key: newPublicKey(account), Name: n.Name,
+		SortName: strings.ToLower(n.Name), Kind: n.Kind, IsMaster: n.IsMaster, Enabled: true, CreatedAt: v.Request.At}
+	made := madeKey{Key: k}
+	var hash []byte
+	if n.WithSecret {
+		var hint string
+		made.Secret, hint, hash = newKeySecret()
+		k.SecretHint, k.SecretIssuedAt = &hint, &k.CreatedAt
+	}
+	_, err := tx.ExecContext(ctx, `
+		INSERT INTO api_keys (account_id, key_id, key, name, kind, is_master, secret_hash, secret_hint, secret_issued_at, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+		k.AccountID, k.KeyID, k.Key, k.Name, k.Kind, k.IsMaster, hash, k.SecretHint, k.SecretIssuedAt, k.CreatedAt)
+	if err != nil {
+		return made, err
+	}
+	return made, audit(ctx, tx, v, account, event{Action: graph.KeyCreated, Key: &k.KeyID, Summary: "Created the key " + k.Name + "."})
+}
+
+// CreateApiKey makes a key and gives it with its secret, which is kept as a hash only. A creator who is not the primary
+// user gets an explicit grant for it. LimitReached when the account has as many keys as it may create.
+func (db *DB) CreateApiKey(ctx context.Context, v *graph.Viewer, in graph.CreateApiKeyInput) (*graph.ApiKey, string, error) {
+	var made madeKey
+	err := db.changeAs(ctx, v, graph.ManageKeys, changes, "create key", func(tx *sqlx.Tx, v *graph.Viewer) error {
+		a, err := lockAccount(ctx, tx, v.AccountID())
+		if err != nil {
+			return err
+		}
+		var keys int
+		err = tx.GetContext(ctx, &keys, `
+			SELECT count(*) FROM api_keys
+			WHERE account_id = $1 AND deleted_at IS NULL`, a.AccountID)
+		if err != nil {
+			return err
+		}
+		if err := a.MayCreateKey(keys); err != nil {
+			return err
+		}
+		made, err = insertKey(ctx, tx, v, a.AccountID, newKey{Name: in.Name, Kind: in.Kind, WithSecret: true})
+		if err != nil || v.IsPrimary() {
+			return err
+		}
+		return enableOwn(ctx, tx, v, made.Key)
+	})
+	return made.Key, made.Secret, err
+}
+
+// SetApiKeyEnabled says whether the provider's services accept a key that v sees; a repeat changes nothing. NotFound for
+// a key that is hidden or missing, and what graph.Viewer.MaySetEnabled refuses.
+func (db *DB) SetApiKeyEnabled(ctx context.Context, v *graph.Viewer, in graph.SetApiKeyEnabledInput) (*graph.ApiKey, error) {
+	var key *graph.ApiKey
+	err := db.changeAs(ctx, v, graph.ManageKeys, stays, "switch key", func(tx *sqlx.Tx, v *graph.Viewer) error {
+		k, err := keyForChange(ctx, tx, v, in.KeyID, "input.keyId")
+		if err != nil {
+			return err
+		}
+		if err := v.MaySetEnabled(k, in.Enabled); err != nil {
+			return err
+		}
+		key = k
+		if k.Enabled == in.Enabled {
+			return nil
+		}
+		k.Enabled = in.Enabled
+		_, err = tx.ExecContext(ctx, `
+			UPDATE api_keys SET enabled = $3
+			WHERE account_id = $1 AND key_id = $2`, k.AccountID, k.KeyID, k.Enabled)
+		if err != nil {
+			return err
+		}
+		e := event{Action: graph.KeyWasEnabled, Key: &k.KeyID, Summary: "Enabled the key " + k.Name + "."}
+		if !k.Enabled {
+			e = event{Action: graph.KeyWasDisabled, Key: &k.KeyID, Summary: "Disabled the key " + k.Name + "."}
+		}
+		return audit(ctx, tx, v, k.AccountID, e)
+	})
+	return key, err
+}
+
+// keyForChange reads a visible key and keeps others from changing it until the transaction ends.
+func keyForChange(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, id graph.ID, path string) (*graph.ApiKey, error) {
+	account := v.AccountID()
+	var keys []*graph.ApiKey
+	err := tx.SelectContext(ctx, &keys, `
+		SELECT `+keyColumns.of("k")+`
+		FROM api_keys k
+		WHERE k.account_id = $1 AND k.key_id = $4 AND `+keyVisible(v, "k.key_id")+`
+		FOR NO KEY UPDATE OF k`, about(v, account, id.In(account, graph.KindKey))...)
+	if err != nil {
+		return nil, err
+	}
+	if len(keys) == 0 {
+		return nil, graph.Missing(path)
+	}
+	return keys[0], nil
+}

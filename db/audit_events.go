@@ -1,0 +1,161 @@
+package db
+
+import (
+	"context"
+
+	"github.com/jmoiron/sqlx"
+
+	"grantwood/graph"
+)
+
+// event is what a change adds to the audit trail, in its own transaction.
+type event struct {
+	Action  graph.AuditAction
+	User    *graph.UUID // whom it concerns
+	Key     *graph.UUID // which key it concerns; who does not see it does not see the event
+	Summary string      // names no key and no user but these
+}
+
+// audit adds an event by v in the account.
+func audit(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, account graph.UUID, e event) error {
+	var user, operator *graph.UUID
+	var address *string
+	switch v.Kind {
+	case graph.KindOfUser:
+		user = &v.User.UserID
+		if v.Request.Address != "" {
+			address = &v.Request.Address
+		}
+	case graph.KindOperator:
+		operator = &v.Operator.OperatorID
+	}
+	_, err := tx.ExecContext(ctx, `
+		INSERT INTO audit_events (account_id, event_id, action, occurred_at, actor_user, actor_operator, actor_label, user_id, key_id,
+			summary, ip_address, request_id)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+		account, newID(), e.Action, v.Request.At, user, operator, v.Label(), e.User, e.Key, e.Summary, address, v.Request.ID)
+	return err
+}
+
+var eventColumns = columnList{"account_id", "event_id", "action", "occurred_at", "actor_user", "actor_operator", "actor_label",
+	"user_id", "key_id", "summary", "ip_address", "request_id"}
+
+// eventRow is an event as it is stored.
+type eventRow struct {
+	graph.AuditEvent
+	ActorUser     *graph.UUID
+	ActorOperator *graph.UUID
+	UserID        *graph.UUID
+}
+
+// auditVisible is the condition on events e of the account $1.
+func auditVisible(v *graph.Viewer) string {
+	if !v.SeesAudit() {
+		return nothing
+	}
+	return `(e.key_id IS NULL OR ` + keyVisible(v, "e.key_id") + `)`
+}
+
+// AuditEvents reads those of the events that are visible, in no order.
+func (db *DB) AuditEvents(ctx context.Context, v *graph.Viewer, account graph.UUID, events []graph.UUID) ([]*graph.AuditEvent, error) {
+	if !v.Enters(account) || len(events) == 0 {
+		return nil, nil
+	}
+	var rows []*eventRow
+	err := db.pool.SelectContext(ctx, &rows, `
+		SELECT `+eventColumns.of("e")+`
+		FROM audit_events e
+		WHERE e.account_id = $1 AND e.event_id = ANY($4) AND `+auditVisible(v), about(v, account, uuidArray(events))...)
+	if err != nil {
+		return nil, fault("read audit events", err)
+	}
+	return db.completeEvents(ctx, v, account, rows)
+}
+
+// AuditEventsOf reads a page of the account's audit trail without events about hidden keys.
+func (db *DB) AuditEventsOf(ctx context.Context, v *graph.Viewer, account graph.UUID, w graph.Window, f graph.AuditEventFilter,
+	ask Ask) (*graph.AuditEventConnection, error) {
+	if !v.Enters(account) {
+		account = graph.UUID{}
+	}
+	page, err := readPage(ctx, db, listing{
+		columns: eventColumns.of("e"),
+		from: `audit_events e
+			WHERE e.account_id = $1 AND ` + auditVisible(v) + `
+			AND ($4::timestamptz IS NULL OR e.occurred_at >= $4)
+			AND ($5::timestamptz IS NULL OR e.occurred_at < $5)
+			AND ($6::text[] IS NULL OR e.action = ANY($6))
+			AND ($7::uuid IS NULL OR e.user_id = $7 OR e.actor_user = $7)
+			AND ($8::uuid IS NULL OR e.key_id = $8)`,
+		id: "e.event_id",
+		args: about(v, account, f.From, f.To, nameArray(f.Actions), objectOf(f.UserID, account, graph.KindUser),
+			objectOf(f.KeyID, account, graph.KindKey)),
+	}, w, ask, func(e *eventRow) graph.Cursor { return graph.Cursor{ID: e.EventID} })
+	if err != nil {
+		return nil, fault("list audit events", err)
+	}
+	events, err := db.completeEvents(ctx, v, account, page.Nodes)
+	return &graph.AuditEventConnection{Page: graph.Page[graph.AuditEvent]{Nodes: events, Order: page.Order, Next: page.Next,
+		Previous: page.Previous, Place: func(e *graph.AuditEvent) graph.Cursor { return graph.Cursor{ID: e.EventID} }}}, err
+}
+
+// completeEvents gives the events the users and keys that they name, as far as these are visible and still there.
+func (db *DB) completeEvents(ctx context.Context, v *graph.Viewer, account graph.UUID, rows []*eventRow) ([]*graph.AuditEvent, error) {
+	var userIDs, keyIDs []graph.UUID
+	for _, row := range rows {
+		userIDs, keyIDs = appendSet(userIDs, row.ActorUser, row.UserID), appendSet(keyIDs, row.KeyID)
+	}
+	users, err := byID(userIDs, func(ids []graph.UUID) ([]*graph.User, error) { return db.Users(ctx, v, account, ids) },
+		func(u *graph.User) graph.UUID { return u.UserID })
+	if err != nil {
+		return nil, err
+	}
+	keys, err := byID(keyIDs, func(ids []graph.UUID) ([]*graph.ApiKey, error) { return db.Keys(ctx, v, account, ids) },
+		func(k *graph.ApiKey) graph.UUID { return k.KeyID })
+	if err != nil {
+		return nil, err
+	}
+	events := make([]*graph.AuditEvent, len(rows))
+	for i, row := range rows {
+		e := &row.AuditEvent
+		e.ActorUser, e.User, e.Key = users.at(row.ActorUser), users.at(row.UserID), keys.at(row.KeyID)
+		if row.ActorOperator != nil {
+			e.Operator = &graph.Operator{OperatorID: *row.ActorOperator, Label: e.ActorLabel}
+		}
+		events[i] = e
+	}
+	return events, nil
+}
+
+// index finds objects by their id.
+type index[T any] map[graph.UUID]*T
+
+func (x index[T]) at(id *graph.UUID) *T {
+	if id == nil {
+		return nil
+	}
+	return x[*id]
+}
+
+// byID reads the objects with the ids, each once.
+func byID[T any](ids []graph.UUID, read func([]graph.UUID) ([]*T, error), id func(*T) graph.UUID) (index[T], error) {
+	list, err := read(ids)
+	if err != nil {
+		return nil, err
+	}
+	x := make(index[T], len(list))
+	for _, o := range list {
+		x[id(o)] = o
+	}
+	return x, nil
+}
+
+// appendSet adds the ids that are not nil.
+func appendSet(list []graph.UUID, ids ...*graph.UUID) []graph.UUID {
+	for _, id := range ids {
+		if id != nil {
+			list = append(list, *id)
+		}
+	}
+	return list
+}

@@ -1,0 +1,79 @@
+package db
+
+import (
+	"strings"
+
+	"grantwood/graph"
+)
+
+// columnList is what is read of a table: "column" or "column = expression", where @ stands for the table's alias.
+type columnList []string
+
+// of lists the columns of the table with the alias.
+func (l columnList) of(alias string) string { return l.list(alias, "") }
+
+// as lists the columns for a part of a row: with part "user" the column email is read into the field User.Email.
+func (l columnList) as(alias, part string) string { return l.list(alias, part+".") }
+
+func (l columnList) list(alias, prefix string) string {
+	var b strings.Builder
+	for i, c := range l {
+		name, expression, computed := strings.Cut(c, " = ")
+		if !computed {
+			expression = "@." + name
+		}
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(strings.ReplaceAll(expression, "@", alias) + ` AS "` + prefix + name + `"`)
+	}
+	return b.String()
+}
+
+var (
+	accountColumns = columnList{"account_id", "name", "status", "currency", "max_users", "max_api_keys", "created_at"}
+	userColumns    = columnList{"account_id", "user_id", "person_id", "email", "display_name",
+		`sort_name = lower(@.display_name) COLLATE "C"`, "is_primary", "granted", "status", "rules_version",
+		"last_sign_in_at", "created_at"}
+	keyColumns = columnList{"account_id", "key_id", "key", "name", `sort_name = lower(@.name) COLLATE "C"`, "kind",
+		"is_master", "enabled", "secret_hint", "secret_issued_at", "created_at", "deleted_at"}
+)
+
+// uuidArray gives ids as a parameter for uuid[].
+func uuidArray(ids []graph.UUID) string {
+	names := make([]string, len(ids))
+	for i, id := range ids {
+		names[i] = id.String()
+	}
+	return "{" + join(names, ",") + "}"
+}
+
+// nameArray gives names without special characters, such as the values of an enum, as a parameter for text[]; null when
+// the list is nil.
+func nameArray[T ~string](names []T) *string {
+	if names == nil {
+		return nil
+	}
+	text := "{" + join(names, ",") + "}"
+	return &text
+}
+
+func join[T ~string](names []T, separator string) string {
+	var b strings.Builder
+	for i, n := range names {
+		if i > 0 {
+			b.WriteString(separator)
+		}
+		b.WriteString(string(n))
+	}
+	return b.String()
+}
+
+// pattern gives a parameter for LIKE that finds the text anywhere, in lower case; null when there is no text.
+func pattern(text *string) *string {
+	if text == nil {
+		return nil
+	}
+	p := "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ToLower(*text)) + "%"
+	return &p
+}

@@ -1,0 +1,226 @@
+package db
+
+import (
+	"context"
+
+	"github.com/jmoiron/sqlx"
+
+	"grantwood/graph"
+)
+
+const (
+	// grantOf joins what was set for user u and key k, unless it has expired.
+	grantOf = `LEFT JOIN grants g ON g.account_id = $1 AND g.user_id = u.user_id AND g.key_id = k.key_id AND ` + grantHolds
+
+	grantEnabled = `coalesce(g.enabled, k.is_master)`
+	grantSource  = `CASE WHEN g.user_id IS NULL THEN 'DEFAULT' ELSE 'EXPLICIT' END`
+
+	// grantColumns are the columns of the effective grant of user u for key k.
+	grantColumns = grantEnabled + ` AS enabled, ` + grantSource + ` AS source, g.expires_at, g.updated_at`
+)
+
+// Pair names the grant of a user for a key.
+type Pair struct{ User, Key graph.UUID }
+
+// Grants reads those of the grants that are visible, for deleted keys too, in no order.
+func (db *DB) Grants(ctx context.Context, v *graph.Viewer, account graph.UUID, pairs []Pair) ([]*graph.Grant, error) {
+	if !v.Enters(account) || len(pairs) == 0 {
+		return nil, nil
+	}
+	users, keys := make([]graph.UUID, len(pairs)), make([]graph.UUID, len(pairs))
+	for i, p := range pairs {
+		users[i], keys[i] = p.User, p.Key
+	}
+	var grants []*graph.Grant
+	err := db.pool.SelectContext(ctx, &grants, `
+		SELECT `+userColumns.as("u", "user")+`, `+keyColumns.as("k", "key")+`, `+grantColumns+`
+		FROM unnest($4::uuid[], $5::uuid[]) AS p (user_id, key_id)
+		JOIN users u ON u.account_id = $1 AND u.user_id = p.user_id
+		JOIN api_keys k ON k.account_id = $1 AND k.key_id = p.key_id
+		`+grantOf+`
+		WHERE `+grantVisible(v)+` AND `+keyVisible(v, "k.key_id"), about(v, account, uuidArray(users), uuidArray(keys))...)
+	return grants, fault("read grants", err)
+}
+
+// GrantsOf reads a page of the account's visible grants, by user and key in the order of their creation, without those
+// for deleted keys.
+func (db *DB) GrantsOf(ctx context.Context, v *graph.Viewer, account graph.UUID, w graph.Window, f graph.GrantFilter,
+	ask Ask) (*graph.GrantConnection, error) {
+	if !v.Enters(account) {
+		account = graph.UUID{}
+	}
+	conditions := ` WHERE u.account_id = $1 AND ` + grantVisible(v) + ` AND ($4::uuid IS NULL OR u.user_id = $4)
+		AND k.account_id = $1 AND k.deleted_at IS NULL AND ` + keyVisible(v, "k.key_id") + ` AND ($5::uuid IS NULL OR k.key_id = $5)
+		AND ($6::boolean IS NULL OR ` + grantEnabled + ` = $6)
+		AND ($7::text IS NULL OR ` + grantSource + ` = $7)`
+	args := about(v, account, objectOf(f.UserID, account, graph.KindUser), objectOf(f.KeyID, account, graph.KindKey), f.Enabled, f.Source)
+	page, err := readPage(ctx, db, listing{
+		columns: userColumns.as("u", "user") + `, ` + keyColumns.as("k", "key") + `, ` + grantColumns,
+		from:    `users u CROSS JOIN api_keys k ` + grantOf + conditions,
+		id:      `u.user_id, k.key_id`,
+		args:    args,
+	}, w, ask, pairPlace)
+	return &graph.GrantConnection{Page: page}, fault("list grants", err)
+}
+
+func pairPlace(g *graph.Grant) graph.Cursor {
+	return graph.Cursor{ID: g.User.UserID, Second: g.Key.KeyID}
+}
+
+// objectOf gives the object that a filter names: nil when there is no filter, the zero UUID, which matches nothing, for
+// an ID of another account or kind.
+func objectOf(id *graph.ID, account graph.UUID, k graph.Kind) *graph.UUID {
+	if id == nil {
+		return nil
+	}
+	object := id.In(account, k)
+	return &object
+}
+
+// GrantsOfUsers reads, for each of the users of one account, a page of their visible grants by key in the order of
+// creation, without those for deleted keys; for all of them at once.
+func (db *DB) GrantsOfUsers(ctx context.Context, v *graph.Viewer, users []*graph.User, w graph.Window, enabled *bool,
+	ask Ask) (map[graph.UUID]*graph.GrantConnection, error) {
+	parents := make(map[graph.UUID]*graph.User, len(users))
+	for _, u := range users {
+		parents[u.UserID] = u
+	}
+	return db.grantsBelow(ctx, v, users[0].AccountID, grantsBelow{
+		parents: ids(users, func(u *graph.User) graph.UUID { return u.UserID }),
+		columns: keyColumns.as("k", "key"),
+		from: `users u JOIN api_keys k ON k.account_id = $1 AND k.deleted_at IS NULL ` + grantOf + `
+			WHERE u.account_id = $1 AND u.user_id = o.id`,
+		id:    "k.key_id",
+		place: func(g *graph.Grant) graph.Cursor { return graph.Cursor{ID: g.Key.KeyID} },
+		adopt: func(g *graph.Grant, parent graph.UUID) { g.User = parents[parent] },
+	}, w, enabled, ask)
+}
+
+// GrantsOfKeys reads, for each of the keys of one account, a page of their visible grants by user in the order of
+// joining; for all of them at once.
+func (db *DB) GrantsOfKeys(ctx context.Context, v *graph.Viewer, keys []*graph.ApiKey, w graph.Window, enabled *bool,
+	ask Ask) (map[graph.UUID]*graph.GrantConnection, error) {
+	parents := make(map[graph.UUID]*graph.ApiKey, len(keys))
+	for _, k := range keys {
+		parents[k.KeyID] = k
+	}
+	return db.grantsBelow(ctx, v, keys[0].AccountID, grantsBelow{
+		parents: ids(keys, func(k *graph.ApiKey) graph.UUID { return k.KeyID }),
+		columns: userColumns.as("u", "user"),
+		from: `api_keys k JOIN users u ON u.account_id = $1 ` + grantOf + `
+			WHERE k.account_id = $1 AND k.key_id = o.id`,
+		id:    "u.user_id",
+		place: func(g *graph.Grant) graph.Cursor { return graph.Cursor{ID: g.User.UserID} },
+		adopt: func(g *graph.Grant, parent graph.UUID) { g.Key = parents[parent] },
+	}, w, enabled, ask)
+}
+
+func ids[T any](list []*T, id func(*T) graph.UUID) []graph.UUID {
+	out := make([]graph.UUID, len(list))
+	for i, x := range list {
+		out[i] = id(x)
+	}
+	return out
+}
+
+// SetGrant enables, disables or resets a key that v sees for an additional user; a repeat changes nothing. NotFound for
+// a user or key that is hidden or missing, and what graph.Viewer.MaySetGrant refuses.
+func (db *DB) SetGrant(ctx context.Context, v *graph.Viewer, in graph.SetGrantInput) (*graph.Grant, error) {
+	var grant *graph.Grant
+	err := db.changeAs(ctx, v, graph.ManageGrants, stays, "set grant", func(tx *sqlx.Tx, v *graph.Viewer) error {
+		u, k, err := grantForChange(ctx, tx, v, in)
+		if err != nil {
+			return err
+		}
+		if err := v.MaySetGrant(u, k, in); err != nil {
+			return err
+		}
+		changed, err := writeGrant(ctx, tx, v, u, k, in)
+		if err != nil {
+			return err
+		}
+		if changed {
+			if err := raiseRules(ctx, tx, u.AccountID, u.UserID); err != nil {
+				return err
+			}
+			if err := audit(ctx, tx, v, u.AccountID, grantEvent(u, k, in.State)); err != nil {
+				return err
+			}
+		}
+		grant = &graph.Grant{User: u, Key: k}
+		return tx.GetContext(ctx, grant, `
+			SELECT `+grantColumns+`
+			FROM users u JOIN api_keys k ON k.account_id = $1 AND k.key_id = $4
+			`+grantOf+`
+			WHERE u.account_id = $1 AND u.user_id = $2`, u.AccountID, u.UserID, v.Request.At, k.KeyID)
+	})
+	return grant, err
+}
+
+func grantForChange(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, in graph.SetGrantInput) (*graph.User, *graph.ApiKey, error) {
+	account := v.AccountID()
+	var users []*graph.User
+	err := tx.SelectContext(ctx, &users, `
+		SELECT `+userColumns.of("u")+`
+		FROM users u
+		WHERE u.account_id = $1 AND u.user_id = $4 AND `+userVisible(v), about(v, account, in.UserID.In(account, graph.KindUser))...)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(users) == 0 {
+		return nil, nil, graph.Missing("input.userId")
+	}
+	keys, err := visibleKeys(ctx, tx, v, account, []graph.UUID{in.KeyID.In(account, graph.KindKey)})
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(keys) == 0 {
+		return nil, nil, graph.Missing("input.keyId")
+	}
+	return users[0], keys[0], nil
+}
+
+func writeGrant(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, u *graph.User, k *graph.ApiKey, in graph.SetGrantInput) (bool, error) {
+	statement, args := `
+		INSERT INTO grants AS g (account_id, user_id, key_id, enabled, expires_at, updated_at, updated_by)
+		VALUES ($1, $2, $3, $4, $5, $6, $7)
+		ON CONFLICT (account_id, user_id, key_id) DO UPDATE
+		SET enabled = excluded.enabled, expires_at = excluded.expires_at, updated_at = excluded.updated_at, updated_by = excluded.updated_by
+		WHERE (g.enabled, g.expires_at) IS DISTINCT FROM (excluded.enabled, excluded.expires_at)`,
+		[]any{u.AccountID, u.UserID, k.KeyID, in.State == graph.GrantEnabled, in.ExpiresAt, v.Request.At, v.UserID()}
+	if in.State == graph.GrantInherit {
+		statement, args = `
+			DELETE FROM grants
+			WHERE account_id = $1 AND user_id = $2 AND key_id = $3`, args[:3]
+	}
+	result, err := tx.ExecContext(ctx, statement, args...)
+	if err != nil {
+		return false, err
+	}
+	rows, err := result.RowsAffected()
+	return rows > 0, err
+}
+
+// enableOwn gives the creator of a key the explicit grant for it.
+func enableOwn(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, k *graph.ApiKey) error {
+	if _, err := writeGrant(ctx, tx, v, v.User, k, graph.SetGrantInput{State: graph.GrantEnabled}); err != nil {
+		return err
+	}
+	if err := raiseRules(ctx, tx, k.AccountID, v.UserID()); err != nil {
+		return err
+	}
+	return audit(ctx, tx, v, k.AccountID, grantEvent(v.User, k, graph.GrantEnabled))
+}
+
+func grantEvent(u *graph.User, k *graph.ApiKey, s graph.GrantState) event {
+	e := event{User: &u.UserID, Key: &k.KeyID}
+	switch s {
+	case graph.GrantEnabled:
+		e.Action, e.Summary = graph.GrantWasOn, "Enabled the key "+k.Name+" for "+u.DisplayName+"."
+	case graph.GrantDisabled:
+		e.Action, e.Summary = graph.GrantWasOff, "Disabled the key "+k.Name+" for "+u.DisplayName+"."
+	case graph.GrantInherit:
+		e.Action, e.Summary = graph.GrantWasReset, "Reset the key "+k.Name+" for "+u.DisplayName+" to its default."
+	}
+	return e
+}

@@ -1,0 +1,59 @@
+package db
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"io/fs"
+
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Migrate brings the database to the newest version, forward only, over the direct connection. Several processes may call
+// it at once: one works, the others wait. It says how many migrations it applied.
+func (db *DB) Migrate(ctx context.Context) (int, error) {
+	applied := 0
+	err := db.withProvider(func(p *goose.Provider) error {
+		results, err := p.Up(ctx)
+		applied = len(results)
+		return err
+	})
+	return applied, fault("migrate", err)
+}
+
+// Pending says how many migrations the database lacks.
+func (db *DB) Pending(ctx context.Context) (int, error) {
+	pending := 0
+	err := db.withProvider(func(p *goose.Provider) error {
+		current, target, err := p.GetVersions(ctx)
+		pending = int(target - current)
+		return err
+	})
+	return pending, fault("compare migrations", err)
+}
+
+func (db *DB) withProvider(do func(*goose.Provider) error) error {
+	pool, err := openPool(db.adminURL, 2)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = pool.Close() }()
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return fmt.Errorf("read migrations: %w", err)
+	}
+	// Try every second for ten minutes: a long migration of another process is no reason to give up.
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 600))
+	if err != nil {
+		return fmt.Errorf("make migration lock: %w", err)
+	}
+	p, err := goose.NewProvider(goose.DialectPostgres, pool.DB, files, goose.WithSessionLocker(locker), goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return fmt.Errorf("read migrations: %w", err)
+	}
+	return do(p)
+}

@@ -1,0 +1,120 @@
+// Package db holds all SQL. A file stands for a table; visible.go has the one predicate for visible keys. Functions
+// take the context first and the Viewer second, and return *graph.Error for what a caller may see; every other error is
+// a fault.
+package db
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"log/slog"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/golang-lru/v2"
+	"github.com/jmoiron/sqlx"
+	"github.com/jmoiron/sqlx/reflectx"
+	"github.com/lib/pq"
+	"golang.org/x/sync/semaphore"
+
+	"grantwood/graph"
+)
+
+// Config says how to reach the database.
+type Config struct {
+	URL      string       // libpq DSN for requests; a pooler in transaction mode will do
+	AdminURL string       // direct DSN for migrations; URL when empty
+	MaxConns int          // size of the pool; 8 when zero
+	Logger   *slog.Logger // nil: slog's default
+}
+
+// DB is the database of one server. Close it.
+type DB struct {
+	pool      *sqlx.DB
+	adminURL  string
+	log       *slog.Logger
+	visible   *lru.Cache[ruleKey, graph.KeySet]
+	passwords *semaphore.Weighted
+}
+
+// Open makes a pool; it does not connect yet. An error for a DSN that cannot be used says which part is wrong.
+func Open(c Config) (*DB, error) {
+	if c.AdminURL == "" {
+		c.AdminURL = c.URL
+	}
+	if c.MaxConns == 0 {
+		c.MaxConns = 8
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	pool, err := openPool(c.URL, c.MaxConns)
+	if err != nil {
+		return nil, err
+	}
+	visible, err := lru.New[ruleKey, graph.KeySet](visibleSets)
+	if err != nil {
+		return nil, fmt.Errorf("make cache of visible keys: %w", err)
+	}
+	return &DB{pool: pool, adminURL: c.AdminURL, log: c.Logger, visible: visible,
+		passwords: semaphore.NewWeighted(passwordsAtOnce)}, nil
+}
+
+// Close ends all connections.
+func (db *DB) Close() error { return db.pool.Close() }
+
+// Ping reports Unavailable when the database does not answer.
+func (db *DB) Ping(ctx context.Context) error {
+	return fault("ping", db.pool.PingContext(ctx))
+}
+
+var parametersOption = regexp.MustCompile(`(?i)binary_parameters\s*=\s*'?([^'\s&]*)`)
+
+// openPool is the only place that opens connections. It forces binary_parameters on: without it a statement takes two
+// round trips, and behind a pooler the second half may meet another client's statement. A DSN that says otherwise is
+// refused.
+func openPool(dsn string, conns int) (*sqlx.DB, error) {
+	if m := parametersOption.FindStringSubmatch(dsn); m != nil &&
+		!slices.Contains([]string{"yes", "true", "on", "1"}, strings.ToLower(m[1])) {
+		return nil, fmt.Errorf("DATABASE_URL says binary_parameters=%s, which mixes up answers behind a pooler: remove it", m[1])
+	}
+	config, err := pq.NewConfig(dsn)
+	if err != nil {
+		return nil, fmt.Errorf("DATABASE_URL cannot be used: %w", err)
+	}
+	config.BinaryParameters = true
+	if config.ConnectTimeout == 0 {
+		config.ConnectTimeout = 5 * time.Second
+	}
+	connector, err := pq.NewConnectorConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("DATABASE_URL cannot be used: %w", err)
+	}
+	pool := sqlx.NewDb(sql.OpenDB(connector), "postgres")
+	pool.Mapper = reflectx.NewMapperFunc("db", columnName)
+	pool.SetMaxOpenConns(conns)
+	pool.SetMaxIdleConns(conns)
+	pool.SetConnMaxIdleTime(5 * time.Minute)
+	return pool, nil
+}
+
+// columnName gives the column of a field: KeyID is key_id, IPAddress is ip_address.
+func columnName(field string) string {
+	var b strings.Builder
+	for i := range len(field) {
+		c := field[i]
+		if c < 'A' || c > 'Z' {
+			b.WriteByte(c)
+			continue
+		}
+		afterLower := i > 0 && field[i-1] >= 'a'
+		beforeLower := i > 0 && i+1 < len(field) && field[i+1] >= 'a'
+		if afterLower || beforeLower {
+			b.WriteByte('_')
+		}
+		b.WriteByte(c + 'a' - 'A')
+	}
+	return b.String()
+}

@@ -1,0 +1,127 @@
+package db
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"grantwood/graph"
+)
+
+// Ask says what else than the elements of a page somebody wants to know; each costs a second statement.
+type Ask struct {
+	Total  bool // how many elements the whole list has
+	Around bool // whether elements lie beyond the page on the side from which it was not read
+}
+
+// listing is a list that is read by pages, as parts of SQL.
+type listing struct {
+	columns string
+	from    string // what follows FROM, with all conditions of the list
+	name    string // expression that the list is sorted by before the id; empty when by id alone
+	id      string // expression of the id
+	args    []any  // parameters of from
+}
+
+// place gives the expression that a cursor is compared with, and adds the cursor's parameters.
+func (l *listing) place(w graph.Window, c *graph.Cursor) (expression, parameters string) {
+	n := len(l.args)
+	switch {
+	case w.Order == graph.ByUserAndKey:
+		l.args = append(slices.Clip(l.args), c.ID, c.Second)
+		return "(" + l.id + ")", fmt.Sprintf("($%d::uuid, $%d::uuid)", n+1, n+2)
+	case w.Order.Named():
+		l.args = append(slices.Clip(l.args), c.Name, c.ID)
+		return "(" + l.name + ", " + l.id + ")", fmt.Sprintf("($%d::text, $%d::uuid)", n+1, n+2)
+	}
+	l.args = append(slices.Clip(l.args), c.ID)
+	return l.id, fmt.Sprintf("$%d::uuid", n+1)
+}
+
+// beyond gives the condition for elements after (or before) a cursor in the order of the window, or upTo it.
+func (l *listing) beyond(w graph.Window, c *graph.Cursor, after, upTo bool) string {
+	expression, parameters := l.place(w, c)
+	operator := "<"
+	if after != w.Order.Descends() {
+		operator = ">"
+	}
+	if upTo {
+		operator += "="
+	}
+	return expression + " " + operator + " " + parameters
+}
+
+// readPage reads one page of a list.
+func readPage[T any](ctx context.Context, db *DB, l listing, w graph.Window, ask Ask,
+	place func(*T) graph.Cursor) (graph.Page[T], error) {
+	page := graph.Page[T]{Order: w.Order, Place: place}
+	rows, err := readRows[T](ctx, db, l, w)
+	if err != nil {
+		return page, err
+	}
+	more := len(rows) > w.Limit
+	if more {
+		rows = rows[:w.Limit]
+	}
+	if w.Backward {
+		slices.Reverse(rows)
+	}
+	page.Nodes = rows
+	around, err := db.readAround(ctx, l, w, ask)
+	if err != nil {
+		return page, err
+	}
+	page.Total = around.Total
+	page.Next = !w.Backward && more || around.Following
+	page.Previous = w.Backward && more || around.Preceding
+	return page, nil
+}
+
+func readRows[T any](ctx context.Context, db *DB, l listing, w graph.Window) ([]*T, error) {
+	var b strings.Builder
+	b.WriteString("SELECT " + l.columns + " FROM " + l.from)
+	if w.After != nil {
+		b.WriteString(" AND " + l.beyond(w, w.After, true, false))
+	}
+	if w.Before != nil {
+		b.WriteString(" AND " + l.beyond(w, w.Before, false, false))
+	}
+	direction := ""
+	if w.Order.Descends() != w.Backward {
+		direction = " DESC"
+	}
+	b.WriteString(" ORDER BY ")
+	if w.Order.Named() {
+		b.WriteString(l.name + direction + ", ")
+	}
+	fmt.Fprintf(&b, "%s%s LIMIT %d", l.id, direction, w.Limit+1)
+	var rows []*T
+	err := db.pool.SelectContext(ctx, &rows, b.String(), l.args...)
+	return rows, err
+}
+
+type around struct {
+	Total                *int
+	Preceding, Following bool
+}
+
+func (db *DB) readAround(ctx context.Context, l listing, w graph.Window, ask Ask) (around, error) {
+	var a around
+	ask.Around = ask.Around && (w.After != nil || w.Before != nil)
+	if !ask.Total && !ask.Around {
+		return a, nil
+	}
+	columns := []string{"count(*) AS total"}
+	if ask.Around && w.After != nil {
+		columns = append(columns, "coalesce(bool_or("+l.beyond(w, w.After, false, true)+"), false) AS preceding")
+	}
+	if ask.Around && w.Before != nil {
+		columns = append(columns, "coalesce(bool_or("+l.beyond(w, w.Before, true, true)+"), false) AS following")
+	}
+	err := db.pool.GetContext(ctx, &a, "SELECT "+strings.Join(columns, ", ")+" FROM "+l.from, l.args...)
+	if !ask.Total {
+		a.Total = nil
+	}
+	return a, err
+}

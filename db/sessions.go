@@ -1,0 +1,212 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"grantwood/graph"
+)
+
+// sessionLifetime is how long a session lasts.
+const sessionLifetime = 7 * 24 * time.Hour
+
+// Session is a started session: the viewer, and the token that is shown once.
+type Session struct {
+	Viewer    *graph.Viewer
+	Token     string
+	ExpiresAt time.Time
+}
+
+// Authenticate gives the viewer behind a token, nobody when it is empty, malformed, unknown, expired or revoked. A database
+// that does not answer is Unavailable, never nobody.
+func (db *DB) Authenticate(ctx context.Context, text string, r graph.Request) (*graph.Viewer, error) {
+	if t, ok := parseToken(text, operatorToken); ok {
+		return db.operatorViewer(ctx, t, r)
+	}
+	if t, ok := parseToken(text, sessionToken); ok {
+		return db.sessionViewer(ctx, t, r)
+	}
+	return &graph.Viewer{Request: r}, nil
+}
+
+func (db *DB) sessionViewer(ctx context.Context, t token, r graph.Request) (*graph.Viewer, error) {
+	var row struct {
+		User       graph.User
+		Account    graph.Account
+		SecretHash []byte
+	}
+	err := db.pool.GetContext(ctx, &row, `
+		SELECT `+userColumns.as("u", "user")+`, `+accountColumns.as("a", "account")+`, s.secret_hash
+		FROM sessions s
+		JOIN users u ON u.account_id = s.account_id AND u.user_id = s.user_id
+		JOIN accounts a ON a.account_id = s.account_id
+		WHERE s.account_id = $1 AND s.session_id = $2 AND s.expires_at > $3 AND u.status = 'ACTIVE'`, t.account, t.row, r.At)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return nil, fault("authenticate session", err)
+	}
+	if err != nil || !t.opens(row.SecretHash) {
+		return &graph.Viewer{Request: r}, nil
+	}
+	return db.userViewer(ctx, &row.User, &row.Account, t.row, r)
+}
+
+func (db *DB) userViewer(ctx context.Context, u *graph.User, a *graph.Account, session graph.UUID, r graph.Request) (*graph.Viewer, error) {
+	keys, err := db.keysOf(ctx, u, r)
+	return &graph.Viewer{Kind: graph.KindOfUser, User: u, Account: a, SessionID: session, Keys: keys, Request: r}, err
+}
+
+// Refresh reads the viewer's visible keys again when the rules about it have changed since it was authenticated, and
+// reports whether they had.
+func (db *DB) Refresh(ctx context.Context, v *graph.Viewer) (*graph.Viewer, bool, error) {
+	if v.Kind != graph.KindOfUser || v.IsPrimary() {
+		return v, false, nil
+	}
+	var u graph.User
+	err := db.pool.GetContext(ctx, &u, `
+		SELECT `+userColumns.of("u")+`
+		FROM users u
+		WHERE u.account_id = $1 AND u.user_id = $2`, v.AccountID(), v.UserID())
+	if errors.Is(err, sql.ErrNoRows) {
+		return &graph.Viewer{Request: v.Request}, true, nil
+	}
+	if err != nil {
+		return nil, false, fault("refresh viewer", err)
+	}
+	if u.RulesVersion == v.User.RulesVersion {
+		return v, false, nil
+	}
+	fresh, err := db.userViewer(ctx, &u, v.Account, v.SessionID, v.Request)
+	return fresh, true, err
+}
+
+// refused is the one answer for an unknown address, a wrong password and a disabled user.
+func refused() error {
+	return &graph.Error{Code: graph.InvalidCredentials, Message: "The address or the password is wrong.", Path: []string{"input"}}
+}
+
+// SignIn starts a session for a person with an address and a password, in the account that they name or entered last.
+// InvalidCredentials for an unknown address, a wrong password, and when they are no active user there.
+func (db *DB) SignIn(ctx context.Context, v *graph.Viewer, in graph.SignInInput) (*Session, error) {
+	p, err := db.personByEmail(ctx, db.pool, in.Email)
+	if err != nil {
+		return nil, fault("sign in", err)
+	}
+	ok, err := db.checkPassword(ctx, in.Password, p.PasswordHash)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, refused()
+	}
+	members, err := db.memberships(ctx, p.PersonID)
+	if err != nil {
+		return nil, fault("sign in", err)
+	}
+	for _, m := range members {
+		if in.AccountID != nil && (in.AccountID.Kind != graph.KindAccount || in.AccountID.Account != m.AccountID) {
+			continue
+		}
+		s, err := db.enter(ctx, v.Request, m)
+		if err != nil || s != nil {
+			return s, err
+		}
+	}
+	return nil, refused()
+}
+
+type membership struct{ PersonID, AccountID, UserID graph.UUID }
+
+// memberships gives the accounts of a person, the one entered last first.
+func (db *DB) memberships(ctx context.Context, person graph.UUID) ([]membership, error) {
+	var list []membership
+	err := db.pool.SelectContext(ctx, &list, `
+		SELECT person_id, account_id, user_id
+		FROM memberships
+		WHERE person_id = $1
+		ORDER BY last_entered_at DESC, account_id`, person)
+	return list, err
+}
+
+// enter starts a session of an active user; nil when the user is disabled or gone.
+func (db *DB) enter(ctx context.Context, r graph.Request, m membership) (*Session, error) {
+	var s *Session
+	err := db.transact(ctx, "start session", func(tx *sqlx.Tx) error {
+		v, err := viewerNow(ctx, tx, memberViewer(m, r), changes)
+		if graph.ErrorCode(err) == graph.Unauthenticated {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		s, err = startSession(ctx, tx, v)
+		if err != nil {
+			return err
+		}
+		return audit(ctx, tx, v, m.AccountID, event{Action: graph.SignedIn, User: &v.User.UserID, Summary: v.User.DisplayName + " signed in."})
+	})
+	if err != nil || s == nil {
+		return nil, err
+	}
+	return s, db.loadKeys(ctx, s)
+}
+
+func memberViewer(m membership, r graph.Request) *graph.Viewer {
+	return &graph.Viewer{Kind: graph.KindOfUser, User: &graph.User{UserID: m.UserID}, Account: &graph.Account{AccountID: m.AccountID}, Request: r}
+}
+
+func (db *DB) loadKeys(ctx context.Context, s *Session) (err error) {
+	s.Viewer.Keys, err = db.keysOf(ctx, s.Viewer.User, s.Viewer.Request)
+	return err
+}
+
+// startSession makes a session for v, notes the sign-in, and sweeps the user's ended sessions.
+func startSession(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer) (*Session, error) {
+	at := v.Request.At
+	t := newToken(sessionToken, v.AccountID(), newID())
+	v.SessionID = t.row
+	v.User.LastSignInAt = &at
+	s := &Session{Viewer: v, Token: t.String(), ExpiresAt: at.Add(sessionLifetime)}
+	_, err := tx.ExecContext(ctx, `
+		INSERT INTO sessions (account_id, session_id, user_id, secret_hash, created_at, expires_at)
+		VALUES ($1, $2, $3, $4, $5, $6)`, t.account, t.row, v.UserID(), t.hash(), at, s.ExpiresAt)
+	if err != nil {
+		return nil, err
+	}
+	_, err = tx.ExecContext(ctx, `
+		DELETE FROM sessions
+		WHERE account_id = $1 AND user_id = $2 AND expires_at <= $3`, t.account, v.UserID(), at)
+	if err != nil {
+		return nil, err
+	}
+	_, err = tx.ExecContext(ctx, `
+		UPDATE users SET last_sign_in_at = $3
+		WHERE account_id = $1 AND user_id = $2`, t.account, v.UserID(), at)
+	if err != nil {
+		return nil, err
+	}
+	return s, insertMembership(ctx, tx, v.User, at)
+}
+
+// SignOut ends the session of v; it is refused from the next request on. It says how many sessions it ended.
+func (db *DB) SignOut(ctx context.Context, v *graph.Viewer) (int, error) {
+	var ended int64
+	err := db.transact(ctx, "sign out", func(tx *sqlx.Tx) error {
+		result, err := tx.ExecContext(ctx, `
+			DELETE FROM sessions
+			WHERE account_id = $1 AND session_id = $2`, v.AccountID(), v.SessionID)
+		if err != nil {
+			return err
+		}
+		if ended, err = result.RowsAffected(); err != nil || ended == 0 {
+			return err
+		}
+		return audit(ctx, tx, v, v.AccountID(), event{Action: graph.SignedOut, User: &v.User.UserID,
+			Summary: strings.TrimSpace(v.User.DisplayName) + " signed out."})
+	})
+	return int(ended), err
+}

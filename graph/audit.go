@@ -1,0 +1,74 @@
+package graph
+
+import "time"
+
+// AuditAction says what happened.
+type AuditAction string
+
+// The actions.
+const (
+	AccountCreated AuditAction = "ACCOUNT_CREATED"
+	SignedIn       AuditAction = "SIGNED_IN"
+	SignedOut      AuditAction = "SIGNED_OUT"
+	UserInvited    AuditAction = "USER_INVITED"
+	UserJoined     AuditAction = "USER_JOINED"
+	GrantWasOn     AuditAction = "GRANT_ENABLED"
+	GrantWasOff    AuditAction = "GRANT_DISABLED"
+	GrantWasReset  AuditAction = "GRANT_RESET"
+	KeyCreated     AuditAction = "KEY_CREATED"
+	KeyWasEnabled  AuditAction = "KEY_ENABLED"
+	KeyWasDisabled AuditAction = "KEY_DISABLED"
+)
+
+// Actor is who did something: a *User or an *Operator.
+type Actor interface{ IsActor() }
+
+// AuditEvent is an entry of the audit trail, never changed or removed.
+type AuditEvent struct {
+	AccountID  UUID
+	EventID    UUID
+	Action     AuditAction
+	OccurredAt time.Time
+	ActorUser  *User // nil when it was no user, or one who is gone or hidden
+	Operator   *Operator
+	ActorLabel string
+	User       *User
+	KeyID      *UUID
+	Key        *ApiKey
+	Summary    string
+	IPAddress  *string
+	RequestID  string
+}
+
+// IsNode marks what has a global ID.
+func (*AuditEvent) IsNode() {}
+
+// ID gives the global ID.
+func (e *AuditEvent) ID() ID {
+	return ID{Kind: KindAuditEvent, Account: e.AccountID, Object: e.EventID}
+}
+
+// Actor gives who did it, nil when that is not visible or no longer there.
+func (e *AuditEvent) Actor() Actor {
+	switch {
+	case e.ActorUser != nil:
+		return e.ActorUser
+	case e.Operator != nil:
+		return e.Operator
+	}
+	return nil
+}
+
+// VisibleTo reports whether v reads the audit trail and sees the key that the event concerns, if there is one.
+func (e *AuditEvent) VisibleTo(v *Viewer) bool {
+	return e != nil && v.Enters(e.AccountID) && v.SeesAudit() && (e.KeyID == nil || v.SeesKey(e.AccountID, *e.KeyID))
+}
+
+// AuditEventFilter restricts a list of events; all parts must match.
+type AuditEventFilter struct {
+	From    *time.Time
+	To      *time.Time
+	Actions []AuditAction
+	UserID  *ID
+	KeyID   *ID
+}

@@ -1,0 +1,88 @@
+package graph
+
+// The connections of the schema: a page and, made when somebody asks, its edges.
+
+// UserConnection is a page of users.
+type UserConnection struct{ Page[User] }
+
+// UserEdge is a user in a page.
+type UserEdge struct {
+	Cursor string
+	Node   *User
+}
+
+// Edges gives the users with their cursors.
+func (c *UserConnection) Edges() []*UserEdge {
+	return edges(&c.Page, func(cursor string, n *User) *UserEdge { return &UserEdge{cursor, n} })
+}
+
+// VisibleTo reports whether v sees the user.
+func (e *UserEdge) VisibleTo(v *Viewer) bool { return e.Node.VisibleTo(v) }
+
+// ApiKeyConnection is a page of keys.
+type ApiKeyConnection struct{ Page[ApiKey] }
+
+// ApiKeyEdge is a key in a page.
+type ApiKeyEdge struct {
+	Cursor string
+	Node   *ApiKey
+}
+
+// Edges gives the keys with their cursors.
+func (c *ApiKeyConnection) Edges() []*ApiKeyEdge {
+	return edges(&c.Page, func(cursor string, n *ApiKey) *ApiKeyEdge { return &ApiKeyEdge{cursor, n} })
+}
+
+// VisibleTo reports whether v sees the key.
+func (e *ApiKeyEdge) VisibleTo(v *Viewer) bool { return e.Node.VisibleTo(v) }
+
+// GrantConnection is a page of grants.
+type GrantConnection struct{ Page[Grant] }
+
+// GrantEdge is a grant in a page.
+type GrantEdge struct {
+	Cursor string
+	Node   *Grant
+}
+
+// Edges gives the grants with their cursors.
+func (c *GrantConnection) Edges() []*GrantEdge {
+	return edges(&c.Page, func(cursor string, n *Grant) *GrantEdge { return &GrantEdge{cursor, n} })
+}
+
+// VisibleTo reports whether v sees the grant.
+func (e *GrantEdge) VisibleTo(v *Viewer) bool { return e.Node.VisibleTo(v) }
+
+// InvitationConnection is a page of invitations.
+type InvitationConnection struct{ Page[Invitation] }
+
+// InvitationEdge is an invitation in a page.
+type InvitationEdge struct {
+	Cursor string
+	Node   *Invitation
+}
+
+// Edges gives the invitations with their cursors.
+func (c *InvitationConnection) Edges() []*InvitationEdge {
+	return edges(&c.Page, func(cursor string, n *Invitation) *InvitationEdge { return &InvitationEdge{cursor, n} })
+}
+
+// VisibleTo reports whether v sees the invitation.
+func (e *InvitationEdge) VisibleTo(v *Viewer) bool { return e.Node.VisibleTo(v) }
+
+// AuditEventConnection is a page of audit events.
+type AuditEventConnection struct{ Page[AuditEvent] }
+
+// AuditEventEdge is an audit event in a page.
+type AuditEventEdge struct {
+	Cursor string
+	Node   *AuditEvent
+}
+
+// Edges gives the events with their cursors.
+func (c *AuditEventConnection) Edges() []*AuditEventEdge {
+	return edges(&c.Page, func(cursor string, n *AuditEvent) *AuditEventEdge { return &AuditEventEdge{cursor, n} })
+}
+
+// VisibleTo reports whether v sees the event.
+func (e *AuditEventEdge) VisibleTo(v *Viewer) bool { return e.Node.VisibleTo(v) }

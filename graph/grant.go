@@ -1,0 +1,101 @@
+package graph
+
+import "time"
+
+// GrantSource says where an effective grant comes from.
+type GrantSource string
+
+// The sources.
+const (
+	FromExplicit GrantSource = "EXPLICIT"
+	FromDefault  GrantSource = "DEFAULT"
+)
+
+// GrantState says what to do with a grant.
+type GrantState string
+
+// The states. GrantInherit removes what was set, so that the default decides.
+const (
+	GrantEnabled  GrantState = "ENABLED"
+	GrantDisabled GrantState = "DISABLED"
+	GrantInherit  GrantState = "INHERIT"
+)
+
+// Rule is what was set for one user and one key.
+type Rule struct {
+	Enabled   bool
+	ExpiresAt *time.Time
+}
+
+// Effective gives whether a key is enabled for an additional user at a time, and what decided: the explicit rule
+// unless it has expired, else the default, which enables the master key and nothing else.
+func Effective(explicit *Rule, isMaster bool, at time.Time) (enabled bool, from GrantSource) {
+	if explicit != nil && (explicit.ExpiresAt == nil || explicit.ExpiresAt.After(at)) {
+		return explicit.Enabled, FromExplicit
+	}
+	return isMaster, FromDefault
+}
+
+// Grant is whether a key is enabled for an additional user: the effective state of the pair, present even when
+// nothing was set.
+type Grant struct {
+	User      *User
+	Key       *ApiKey
+	Enabled   bool
+	Source    GrantSource
+	ExpiresAt *time.Time
+	UpdatedAt *time.Time // nil when nothing was set
+}
+
+// IsNode marks what has a global ID.
+func (*Grant) IsNode() {}
+
+// ID gives the global ID of the pair.
+func (g *Grant) ID() ID {
+	return ID{Kind: KindGrant, Account: g.Key.AccountID, Object: g.User.UserID, Second: g.Key.KeyID}
+}
+
+// VisibleTo reports whether v sees the key, and the user is v or v sees the grants of others.
+func (g *Grant) VisibleTo(v *Viewer) bool {
+	return g != nil && g.Key.VisibleTo(v) && g.User.AccountID == g.Key.AccountID && v.SeesGrantOf(g.User.UserID)
+}
+
+// SeesGrantOf reports whether v sees grants of the user, as far as it sees their keys.
+func (v *Viewer) SeesGrantOf(user UUID) bool {
+	return !user.IsZero() && user == v.UserID() || v.SeesGrantsOfOthers()
+}
+
+// MaySetGrant checks a change of the grant of user u for key k, both visible to v. NotAllowed for the primary user,
+// who has no grants, and for v's own; InvalidState for a deleted key, whose grants are frozen; Invalid for an end that
+// is past or belongs to no enabled grant.
+func (v *Viewer) MaySetGrant(u *User, k *ApiKey, in SetGrantInput) error {
+	switch {
+	case u.IsPrimary:
+		return refuse(NotAllowed, "input.userId", "The primary user has no grants: every key is enabled for them.")
+	case u.UserID == v.UserID():
+		return refuse(NotAllowed, "input.userId", "Nobody changes their own grants.")
+	case k.DeletedAt != nil:
+		return refuse(InvalidState, "input.keyId", "The key is deleted; its grants are frozen.")
+	case in.ExpiresAt != nil && in.State != GrantEnabled:
+		return refuse(Invalid, "input.expiresAt", "Only an enabled grant ends by itself.")
+	case in.ExpiresAt != nil && !in.ExpiresAt.After(v.Request.At):
+		return refuse(Invalid, "input.expiresAt", "The end of a grant lies in the future.")
+	}
+	return nil
+}
+
+// SetGrantInput is a change of one grant.
+type SetGrantInput struct {
+	UserID    ID
+	KeyID     ID
+	State     GrantState
+	ExpiresAt *time.Time
+}
+
+// GrantFilter restricts a list of grants; all parts must match.
+type GrantFilter struct {
+	UserID  *ID
+	KeyID   *ID
+	Enabled *bool
+	Source  *GrantSource
+}

@@ -1,0 +1,110 @@
+package graph
+
+import "time"
+
+// UnitKind says what a key stands for; a label without effect on access.
+type UnitKind string
+
+// The kinds.
+const (
+	Region       UnitKind = "REGION"
+	BusinessUnit UnitKind = "BUSINESS_UNIT"
+	Department   UnitKind = "DEPARTMENT"
+	Customer     UnitKind = "CUSTOMER"
+	Application  UnitKind = "APPLICATION"
+	OtherKind    UnitKind = "OTHER"
+)
+
+// ApiKeyStatus is the state of a key.
+type ApiKeyStatus string
+
+// States of a key. A deleted one is kept, without its secret, so that its history stays attributable.
+const (
+	KeyEnabled  ApiKeyStatus = "ENABLED"
+	KeyDisabled ApiKeyStatus = "DISABLED"
+	KeyDeleted  ApiKeyStatus = "DELETED"
+)
+
+// ApiKey is a credential of an account.
+type ApiKey struct {
+	AccountID      UUID
+	KeyID          UUID
+	Key            string // public part
+	Name           string
+	SortName       string // the name as lists sort it
+	Kind           UnitKind
+	IsMaster       bool
+	Enabled        bool
+	SecretHint     *string
+	SecretIssuedAt *time.Time
+	CreatedAt      time.Time
+	DeletedAt      *time.Time
+	Nested         Nested
+}
+
+// IsNode marks what has a global ID.
+func (*ApiKey) IsNode() {}
+
+// ID gives the global ID.
+func (k *ApiKey) ID() ID { return ID{Kind: KindKey, Account: k.AccountID, Object: k.KeyID} }
+
+// Status gives the state.
+func (k *ApiKey) Status() ApiKeyStatus {
+	switch {
+	case k.DeletedAt != nil:
+		return KeyDeleted
+	case k.Enabled:
+		return KeyEnabled
+	}
+	return KeyDisabled
+}
+
+// VisibleTo reports whether the key is in V(v). Its state plays no part.
+func (k *ApiKey) VisibleTo(v *Viewer) bool { return k != nil && v.SeesKey(k.AccountID, k.KeyID) }
+
+// CanManage reports whether v may change the key.
+func (v *Viewer) CanManage(k *ApiKey) bool {
+	return v.May(ManageKeys) && v.MayChange() == nil && k.DeletedAt == nil && k.VisibleTo(v)
+}
+
+// MaySetEnabled reports InvalidState for a deleted key, and NotAllowed when somebody other than the primary user
+// disables the master key.
+func (v *Viewer) MaySetEnabled(k *ApiKey, enabled bool) error {
+	switch {
+	case k.DeletedAt != nil:
+		return refuse(InvalidState, "input.keyId", "The key is deleted.")
+	case k.IsMaster && !enabled && !v.IsPrimary():
+		return refuse(NotAllowed, "input.keyId", "Only the primary user may disable the master key.")
+	}
+	return nil
+}
+
+// MayCreateKey reports LimitReached when the account has as many keys as it may create by itself.
+func (a *Account) MayCreateKey(keys int) error {
+	if keys < a.MaxApiKeys {
+		return nil
+	}
+	e := refuse(LimitReached, "", "The account has reached its limit of keys.")
+	e.Limit = a.MaxApiKeys
+	return e
+}
+
+// ApiKeyFilter restricts a list of keys; all parts must match.
+type ApiKeyFilter struct {
+	Search           *string
+	Kinds            []UnitKind
+	Statuses         []ApiKeyStatus
+	EnabledForUserID *ID
+}
+
+// CreateApiKeyInput describes a new key.
+type CreateApiKeyInput struct {
+	Name string
+	Kind UnitKind
+}
+
+// SetApiKeyEnabledInput is a key and whether the provider's services accept it.
+type SetApiKeyEnabledInput struct {
+	KeyID   ID
+	Enabled bool
+}

@@ -1,0 +1,124 @@
+// Package scalar reads and writes the scalars of the schema. It is a room of its own because generated code imports it,
+// and neither the domain (which knows nothing of GraphQL) nor resolvers (which import the generated code) can hold it.
+// Every failure is BAD_USER_INPUT: the built-in scalars of the library report theirs like faults of a resolver.
+package scalar
+
+import (
+	"encoding/json"
+	"io"
+	"math"
+	"net/url"
+	"strconv"
+	"time"
+
+	"grantwood/graph"
+
+	"github.com/99designs/gqlgen/graphql"
+	"golang.org/x/text/currency"
+)
+
+func bad(sentence string) error { return &graph.Error{Code: graph.BadUserInput, Message: sentence} }
+
+// MarshalDateTime writes an instant in UTC.
+func MarshalDateTime(t time.Time) graphql.Marshaler {
+	return graphql.WriterFunc(func(w io.Writer) {
+		var b [40]byte
+		text := append(t.UTC().AppendFormat(append(b[:0], '"'), time.RFC3339Nano), '"')
+		_, _ = w.Write(text)
+	})
+}
+
+// UnmarshalDateTime reads an instant in RFC 3339 form, cut to microseconds, which is what the database keeps.
+func UnmarshalDateTime(v any) (time.Time, error) {
+	text, ok := v.(string)
+	if !ok {
+		return time.Time{}, bad("A DateTime is a string in RFC 3339 form.")
+	}
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil || t.Year() < 1 || t.Year() > 9999 {
+		return time.Time{}, bad("A DateTime has RFC 3339 form with a zone, such as 2016-06-29T09:00:00Z.")
+	}
+	return t.UTC().Truncate(time.Microsecond), nil
+}
+
+// MarshalCurrencyCode writes a currency.
+func MarshalCurrencyCode(code string) graphql.Marshaler { return graphql.MarshalString(code) }
+
+// UnmarshalCurrencyCode reads a currency of ISO 4217.
+func UnmarshalCurrencyCode(v any) (string, error) {
+	text, _ := v.(string)
+	if unit, err := currency.ParseISO(text); err != nil || unit.String() != text {
+		return "", bad("A CurrencyCode is a three-letter code of ISO 4217 in capitals, such as EUR.")
+	}
+	return text, nil
+}
+
+// MarshalURL writes an address.
+func MarshalURL(address string) graphql.Marshaler { return graphql.MarshalString(address) }
+
+// UnmarshalURL reads an absolute http or https address.
+func UnmarshalURL(v any) (string, error) {
+	text, _ := v.(string)
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return "", bad("A URL is an absolute http or https address.")
+	}
+	return text, nil
+}
+
+// MarshalInt writes a whole number.
+func MarshalInt(n int) graphql.Marshaler { return graphql.MarshalInt(n) }
+
+// UnmarshalInt reads a whole number of 32 bits; text and fractions are refused.
+func UnmarshalInt(v any) (int, error) {
+	n, err := wholeNumber(v)
+	if err != nil || n < math.MinInt32 || n > math.MaxInt32 {
+		return 0, bad("An Int is a whole number of 32 bits.")
+	}
+	return int(n), nil
+}
+
+func wholeNumber(v any) (int64, error) {
+	switch n := v.(type) {
+	case int:
+		return int64(n), nil
+	case int64:
+		return n, nil
+	case float64:
+		if n == math.Trunc(n) && math.Abs(n) < 1<<53 {
+			return int64(n), nil
+		}
+	case json.Number:
+		return strconv.ParseInt(n.String(), 10, 64)
+	}
+	return 0, strconv.ErrSyntax
+}
+
+// MarshalString writes text.
+func MarshalString(text string) graphql.Marshaler { return graphql.MarshalString(text) }
+
+// UnmarshalString reads text; numbers and booleans are not taken for text. PostgreSQL keeps no NUL.
+func UnmarshalString(v any) (string, error) {
+	text, ok := v.(string)
+	if !ok {
+		return "", bad("A String is text.")
+	}
+	for i := range len(text) {
+		if text[i] == 0 {
+			return "", bad("A String has no NUL character.")
+		}
+	}
+	return text, nil
+}
+
+// MarshalBoolean writes a truth value.
+func MarshalBoolean(b bool) graphql.Marshaler { return graphql.MarshalBoolean(b) }
+
+// UnmarshalBoolean reads a truth value; text and numbers are refused.
+func UnmarshalBoolean(v any) (bool, error) {
+	b, ok := v.(bool)
+	if !ok {
+		return false, bad("A Boolean is true or false.")
+	}
+	return b, nil
+}

@@ -1,0 +1,272 @@
+package resolvers
+
+import (
+	"context"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"grantwood/db"
+	"grantwood/graph"
+	"grantwood/graph/scalar"
+)
+
+// Look-ahead: whoever has read a list looks at what the operation selects below it, and reads the nested pages of all
+// elements at once. They hang at their parents by the field of the document that asked for them; the resolver of that
+// field finds them there, and reads for its one parent when there is none.
+
+// The type conditions that an object satisfies, as the executor collects its fields.
+var (
+	typesOfUser       = []string{"User", "Node", "Actor"}
+	typesOfKey        = []string{"ApiKey", "Node"}
+	typesOfGrant      = []string{"Grant", "Node"}
+	typesOfEvent      = []string{"AuditEvent", "Node"}
+	typesOfInvitation = []string{"Invitation", "Node"}
+)
+
+// nestedPage is what a field asks for that gives a page below each of several parents.
+type nestedPage struct {
+	field   graphql.CollectedField
+	window  graph.Window
+	enabled *bool
+	ask     db.Ask
+}
+
+func currentField(ctx context.Context) graphql.CollectedField {
+	return graphql.GetFieldContext(ctx).Field
+}
+
+func collect(ctx context.Context, selections ast.SelectionSet, types []string) []graphql.CollectedField {
+	return graphql.CollectFields(graphql.GetOperationContext(ctx), selections, types)
+}
+
+// below gives the selections below the fields with the name.
+func below(ctx context.Context, selections ast.SelectionSet, types []string, name string) ast.SelectionSet {
+	var found ast.SelectionSet
+	for _, f := range collect(ctx, selections, types) {
+		if f.Name == name {
+			found = append(found, f.Selections...)
+		}
+	}
+	return found
+}
+
+// elements gives the selections below the elements of a connection.
+func elements(ctx context.Context, connection ast.SelectionSet) ast.SelectionSet {
+	edges := below(ctx, connection, nil, "edges")
+	return append(below(ctx, connection, nil, "nodes"), below(ctx, edges, nil, "node")...)
+}
+
+// asked says what a connection's selection wants to know beside its elements.
+func asked(ctx context.Context, connection ast.SelectionSet) db.Ask {
+	var a db.Ask
+	for _, f := range collect(ctx, connection, nil) {
+		switch f.Name {
+		case "totalCount":
+			a.Total = true
+		case "pageInfo":
+			a.Around = true
+		}
+	}
+	return a
+}
+
+// lookUsers reads what the selections want below users.
+func (r *Resolver) lookUsers(ctx context.Context, users []*graph.User, selections ast.SelectionSet) error {
+	for _, f := range collect(ctx, selections, typesOfUser) {
+		p, ok := grantsPage(ctx, f)
+		if !ok {
+			continue
+		}
+		for _, group := range byAccount(users, func(u *graph.User) graph.UUID { return u.AccountID }) {
+			pages, err := r.grantsOfUsers(ctx, group, p)
+			if err != nil {
+				return err
+			}
+			for _, u := range group {
+				u.Nested.Put(f.Field, pages[u.UserID])
+			}
+		}
+	}
+	return nil
+}
+
+// lookKeys reads what the selections want below keys.
+func (r *Resolver) lookKeys(ctx context.Context, keys []*graph.ApiKey, selections ast.SelectionSet) error {
+	for _, f := range collect(ctx, selections, typesOfKey) {
+		p, ok := grantsPage(ctx, f)
+		if !ok && f.Name != "viewerGrant" {
+			continue
+		}
+		for _, group := range byAccount(keys, func(k *graph.ApiKey) graph.UUID { return k.AccountID }) {
+			if f.Name == "viewerGrant" {
+				if err := r.lookOwnGrants(ctx, group, f); err != nil {
+					return err
+				}
+				continue
+			}
+			pages, err := r.grantsOfKeys(ctx, group, p)
+			if err != nil {
+				return err
+			}
+			for _, k := range group {
+				k.Nested.Put(f.Field, pages[k.KeyID])
+			}
+		}
+	}
+	return nil
+}
+
+// lookOwnGrants reads the caller's own grants for keys; null where there is none.
+func (r *Resolver) lookOwnGrants(ctx context.Context, keys []*graph.ApiKey, f graphql.CollectedField) error {
+	own, err := r.ownGrants(ctx, keys, f.Selections)
+	for _, k := range keys {
+		k.Nested.Put(f.Field, own[k.KeyID])
+	}
+	return err
+}
+
+// lookGrants reads what the selections want below grants.
+func (r *Resolver) lookGrants(ctx context.Context, grants []*graph.Grant, selections ast.SelectionSet) error {
+	return r.lookBelow(ctx, selections, typesOfGrant, map[string][]*graph.User{
+		"user": distinct(grants, func(g *graph.Grant) *graph.User { return g.User }),
+	}, map[string][]*graph.ApiKey{
+		"key": distinct(grants, func(g *graph.Grant) *graph.ApiKey { return g.Key }),
+	})
+}
+
+// lookEvents reads what the selections want below audit events.
+func (r *Resolver) lookEvents(ctx context.Context, events []*graph.AuditEvent, selections ast.SelectionSet) error {
+	return r.lookBelow(ctx, selections, typesOfEvent, map[string][]*graph.User{
+		"user":  distinct(events, func(e *graph.AuditEvent) *graph.User { return e.User }),
+		"actor": distinct(events, func(e *graph.AuditEvent) *graph.User { return e.ActorUser }),
+	}, map[string][]*graph.ApiKey{
+		"key": distinct(events, func(e *graph.AuditEvent) *graph.ApiKey { return e.Key }),
+	})
+}
+
+// lookInvitations reads what the selections want below invitations.
+func (r *Resolver) lookInvitations(ctx context.Context, list []*graph.Invitation, selections ast.SelectionSet) error {
+	var keys []*graph.ApiKey
+	for _, i := range list {
+		keys = append(keys, i.Keys...)
+	}
+	return r.lookBelow(ctx, selections, typesOfInvitation, map[string][]*graph.User{
+		"invitedBy": distinct(list, func(i *graph.Invitation) *graph.User { return i.InvitedBy }),
+	}, map[string][]*graph.ApiKey{"keys": keys})
+}
+
+// lookBelow reads what the selections want below the users and keys that objects point to, by the name of the field that
+// points to them.
+func (r *Resolver) lookBelow(ctx context.Context, selections ast.SelectionSet, types []string, users map[string][]*graph.User,
+	keys map[string][]*graph.ApiKey) error {
+	for _, f := range collect(ctx, selections, types) {
+		if err := r.lookUsers(ctx, users[f.Name], f.Selections); err != nil {
+			return err
+		}
+		if err := r.lookKeys(ctx, keys[f.Name], f.Selections); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// grantsOfUsers reads a page of grants for each of the users of one account, and what is wanted below these.
+func (r *Resolver) grantsOfUsers(ctx context.Context, users []*graph.User, p nestedPage) (map[graph.UUID]*graph.GrantConnection, error) {
+	pages, err := r.DB.GrantsOfUsers(ctx, viewer(ctx), users, p.window, p.enabled, p.ask)
+	if err != nil {
+		return nil, err
+	}
+	return pages, r.lookGrants(ctx, nodesOf(pages), elements(ctx, p.field.Selections))
+}
+
+// grantsOfKeys reads a page of grants for each of the keys of one account, and what is wanted below these.
+func (r *Resolver) grantsOfKeys(ctx context.Context, keys []*graph.ApiKey, p nestedPage) (map[graph.UUID]*graph.GrantConnection, error) {
+	pages, err := r.DB.GrantsOfKeys(ctx, viewer(ctx), keys, p.window, p.enabled, p.ask)
+	if err != nil {
+		return nil, err
+	}
+	return pages, r.lookGrants(ctx, nodesOf(pages), elements(ctx, p.field.Selections))
+}
+
+// ownGrants reads the caller's own grants for keys of one account, and what is wanted below these.
+func (r *Resolver) ownGrants(ctx context.Context, keys []*graph.ApiKey, selections ast.SelectionSet) (map[graph.UUID]*graph.Grant, error) {
+	v := viewer(ctx)
+	if v.Kind != graph.KindOfUser || v.IsPrimary() {
+		return nil, nil
+	}
+	pairs := make([]db.Pair, len(keys))
+	for i, k := range keys {
+		pairs[i] = db.Pair{User: v.UserID(), Key: k.KeyID}
+	}
+	grants, err := r.DB.Grants(ctx, v, keys[0].AccountID, pairs)
+	if err != nil {
+		return nil, err
+	}
+	own := make(map[graph.UUID]*graph.Grant, len(grants))
+	for _, g := range grants {
+		own[g.Key.KeyID] = g
+	}
+	return own, r.lookGrants(ctx, grants, selections)
+}
+
+// grantsPage reads the arguments of a field `grants` from the document; not ok for other fields and for arguments that
+// the field's own resolver will refuse.
+func grantsPage(ctx context.Context, f graphql.CollectedField) (nestedPage, bool) {
+	if f.Name != "grants" {
+		return nestedPage{}, false
+	}
+	args := f.ArgumentMap(graphql.GetOperationContext(ctx).Variables)
+	first, ok1 := optional(args["first"], scalar.UnmarshalInt)
+	after, ok2 := optional(args["after"], scalar.UnmarshalString)
+	enabled, ok3 := optional(args["enabled"], scalar.UnmarshalBoolean)
+	if !ok1 || !ok2 || !ok3 {
+		return nestedPage{}, false
+	}
+	p, err := newNestedPage(ctx, f, graph.PageArgs{First: first, After: after}, enabled)
+	return p, err == nil
+}
+
+func newNestedPage(ctx context.Context, f graphql.CollectedField, args graph.PageArgs, enabled *bool) (nestedPage, error) {
+	w, err := args.Window(graph.ByCreation)
+	return nestedPage{field: f, window: w, enabled: enabled, ask: asked(ctx, f.Selections)}, err
+}
+
+func optional[T any](value any, read func(any) (T, error)) (*T, bool) {
+	if value == nil {
+		return nil, true
+	}
+	t, err := read(value)
+	return &t, err == nil
+}
+
+func nodesOf(pages map[graph.UUID]*graph.GrantConnection) []*graph.Grant {
+	var all []*graph.Grant
+	for _, p := range pages {
+		all = append(all, p.Nodes...)
+	}
+	return all
+}
+
+// byAccount splits objects by their account, since one statement concerns one account.
+func byAccount[T any](objects []*T, account func(*T) graph.UUID) map[graph.UUID][]*T {
+	groups := map[graph.UUID][]*T{}
+	for _, o := range objects {
+		groups[account(o)] = append(groups[account(o)], o)
+	}
+	return groups
+}
+
+// distinct gives the objects that parents point to. Several parents may point to the same one, or to copies of it; every
+// copy is kept, since each is asked for its pages.
+func distinct[P, T any](parents []*P, object func(*P) *T) []*T {
+	seen := map[*T]bool{}
+	var list []*T
+	for _, p := range parents {
+		if o := object(p); o != nil && !seen[o] {
+			seen[o] = true
+			list = append(list, o)
+		}
+	}
+	return list
+}

@@ -1,0 +1,65 @@
+// Package resolvers is GraphQL in, one call to the database out. It holds no rule and no SQL: the rules are in graph, the
+// statements in db. directives.go runs what the schema declares, lookahead.go loads nested pages for all parents at once.
+package resolvers
+
+import (
+	"log/slog"
+	"sync/atomic"
+
+	"grantwood/db"
+	"grantwood/graph/generated"
+)
+
+// Options says what the resolvers work with.
+type Options struct {
+	DB        *db.DB
+	PublicURL string // address under which people reach the server, without a slash at the end; for links
+	Version   string
+	MaxCost   int // largest cost of one operation
+	Log       *slog.Logger
+}
+
+// Resolver is the root of all resolvers.
+type Resolver struct {
+	Options
+	hits atomic.Int64
+}
+
+// New makes the root of all resolvers.
+func New(o Options) *Resolver { return &Resolver{Options: o} }
+
+// Config gives what the executor needs: resolvers and directives.
+func (r *Resolver) Config() generated.Config {
+	return generated.Config{Resolvers: r, Directives: generated.DirectiveRoot{
+		Public:     r.public,
+		Requires:   r.requires,
+		Visible:    r.visible,
+		Constraint: r.constraint,
+	}}
+}
+
+// Hits is how many hidden objects @visible has caught: each is a filter that the SQL forgot.
+func (r *Resolver) Hits() int64 { return r.hits.Load() }
+
+// Query answers the fields of the type Query.
+func (r *Resolver) Query() generated.QueryResolver { return query{r} }
+
+// Mutation answers the fields of the type Mutation.
+func (r *Resolver) Mutation() generated.MutationResolver { return mutation{r} }
+
+// Account answers those fields of the type Account that are read when asked for.
+func (r *Resolver) Account() generated.AccountResolver { return account{r} }
+
+// User answers those fields of the type User that are read when asked for.
+func (r *Resolver) User() generated.UserResolver { return user{r} }
+
+// ApiKey answers those fields of the type ApiKey that are read when asked for.
+func (r *Resolver) ApiKey() generated.ApiKeyResolver { return apiKey{r} }
+
+type (
+	query    struct{ *Resolver }
+	mutation struct{ *Resolver }
+	account  struct{ *Resolver }
+	user     struct{ *Resolver }
+	apiKey   struct{ *Resolver }
+)

@@ -1,0 +1,47 @@
+package server
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"time"
+)
+
+// healthy says that the process answers.
+func (s *Server) healthy(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "ok\n") }
+
+// ready says whether requests can be answered: the database does.
+func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+	defer cancel()
+	if err := s.DB.Ping(ctx); err != nil {
+		s.Log.WarnContext(ctx, "not ready", "error", err)
+		text(w, http.StatusServiceUnavailable, "the database cannot be reached\n")
+		return
+	}
+	text(w, http.StatusOK, "ready\n")
+}
+
+func (s *Server) welcome(w http.ResponseWriter, _ *http.Request) {
+	text(w, http.StatusOK, "Grantwood "+s.Version+"\n\nThe API is at "+s.PublicURL+"/graphql (POST, JSON).\n")
+}
+
+// invitation tells somebody who opens the link of an invitation how to accept it.
+func (s *Server) invitation(w http.ResponseWriter, _ *http.Request) {
+	text(w, http.StatusOK, `You are invited to an account.
+
+The part of this page's address after # is your token. Accept with a password of at least 12 characters, or with the one
+that you have here already:
+
+curl -s `+s.PublicURL+`/graphql -H 'Content-Type: application/json' -d '{
+  "query": "mutation($in: AcceptInvitationInput!) { acceptInvitation(input: $in) { userErrors { code message path } sessionToken } }",
+  "variables": {"in": {"token": "…", "displayName": "…", "password": "…"}}}'
+`)
+}
+
+func text(w http.ResponseWriter, status int, body string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, body) // the caller may have gone
+}

@@ -1,0 +1,80 @@
+// Package server is the HTTP side: routes, authentication, limits, health. It turns credentials into a graph.Viewer and
+// gives operations to the executor.
+package server
+
+import (
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql/handler"
+	"github.com/99designs/gqlgen/graphql/handler/lru"
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"grantwood/db"
+	"grantwood/graph/generated"
+	"grantwood/resolvers"
+)
+
+// Limits of a request.
+const (
+	maxBody          = 1 << 20
+	maxTokens        = 15_000
+	cachedDocuments  = 500
+	operationTimeout = 30 * time.Second
+)
+
+// DefaultMaxCost is the largest cost of one operation when nothing is set: a page of 100 users with 20 grants each and
+// the keys of these is half of it.
+const DefaultMaxCost = 100_000
+
+// Config says what the server works with.
+type Config struct {
+	DB        *db.DB
+	PublicURL string // address under which people reach the server, without a slash at the end
+	Version   string
+	MaxCost   int // largest cost of one operation; DefaultMaxCost when zero
+	Log       *slog.Logger
+}
+
+// Server answers HTTP requests.
+type Server struct {
+	Config
+	resolver *resolvers.Resolver
+	routes   http.Handler
+}
+
+// New makes a server.
+func New(c Config) *Server {
+	if c.MaxCost == 0 {
+		c.MaxCost = DefaultMaxCost
+	}
+	s := &Server{Config: c, resolver: resolvers.New(resolvers.Options{DB: c.DB, PublicURL: c.PublicURL, Version: c.Version,
+		MaxCost: c.MaxCost, Log: c.Log})}
+	mux := http.NewServeMux()
+	mux.Handle("/graphql", s.authenticated(s.executor()))
+	mux.HandleFunc("GET /healthz", s.healthy)
+	mux.HandleFunc("GET /readyz", s.ready)
+	mux.HandleFunc("GET /invitation", s.invitation)
+	mux.HandleFunc("GET /{$}", s.welcome)
+	s.routes = s.observed(mux)
+	return s
+}
+
+// ServeHTTP answers a request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.routes.ServeHTTP(w, r) }
+
+// Hits is how many hidden objects @visible has caught.
+func (s *Server) Hits() int64 { return s.resolver.Hits() }
+
+func (s *Server) executor() http.Handler {
+	h := handler.New(generated.NewExecutableSchema(s.resolver.Config()))
+	h.AddTransport(post{})
+	h.SetErrorPresenter(s.resolver.Present)
+	h.SetRecoverFunc(s.resolver.Recover)
+	h.SetParserTokenLimit(maxTokens)
+	h.SetDisableSuggestion(true)
+	h.SetQueryCache(lru.New[*ast.QueryDocument](cachedDocuments))
+	h.Use(limits{maxCost: s.MaxCost})
+	return h
+}
