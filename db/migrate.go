@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"crypto/sha256"
 	"embed"
 	"fmt"
 	"io/fs"
@@ -56,4 +57,18 @@ func (db *DB) withProvider(do func(*goose.Provider) error) error {
 		return fmt.Errorf("read migrations: %w", err)
 	}
 	return do(p)
+}
+
+// MigrationsSum gives a hash of all migrations, for those who keep a migrated database.
+func MigrationsSum() (string, error) {
+	sum := sha256.New()
+	err := fs.WalkDir(migrations, ".", func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		text, err := migrations.ReadFile(path)
+		_, _ = fmt.Fprintf(sum, "%s %d %s", path, len(text), text)
+		return err
+	})
+	return fmt.Sprintf("%x", sum.Sum(nil)), err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"reflect"
+	"strings"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/go-playground/validator/v10"
@@ -57,6 +58,9 @@ func sentence(rule, parameter string, kind reflect.Kind) string {
 		unit = " characters"
 	case reflect.Slice:
 		unit = " elements"
+	}
+	if parameter == "1" {
+		unit = strings.TrimSuffix(unit, "s")
 	}
 	switch rule {
 	case "email":

@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -45,12 +46,22 @@ func (post) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecuto
 		if accepted(r) == responseType {
 			status = http.StatusBadRequest
 		}
-		answer(w, accepted(r), status, exec.DispatchError(graphql.WithOperationContext(ctx, operation), errs))
+		failed := exec.DispatchError(graphql.WithOperationContext(ctx, operation), errs)
+		answer(w, accepted(r), status, requestErrors{failed.Errors})
 		return
 	}
 	responses, ctx := exec.DispatchOperation(ctx, operation)
-	answer(w, accepted(r), http.StatusOK, responses(ctx))
+	response := responses(ctx)
+	slices.SortStableFunc(response.Errors, byPath) // fields run at the same time; the answer is the same every time
+	answer(w, accepted(r), http.StatusOK, response)
 }
+
+// requestErrors is the answer to what could not be run; it has no data.
+type requestErrors struct {
+	Errors gqlerror.List `json:"errors"`
+}
+
+func byPath(a, b *gqlerror.Error) int { return strings.Compare(a.Path.String(), b.Path.String()) }
 
 // httpRefusal is why a request is no operation.
 type httpRefusal struct {
@@ -93,7 +104,7 @@ func accepted(r *http.Request) string {
 	return jsonType
 }
 
-func answer(w http.ResponseWriter, media string, status int, response *graphql.Response) {
+func answer(w http.ResponseWriter, media string, status int, response any) {
 	body, err := json.Marshal(response)
 	if err != nil {
 		refuse(w, http.StatusInternalServerError, graph.Internal, "The answer could not be written.")
@@ -110,5 +121,5 @@ func answer(w http.ResponseWriter, media string, status int, response *graphql.R
 
 // refuse answers what is no operation, in the form of a GraphQL error.
 func refuse(w http.ResponseWriter, status int, code graph.Code, sentence string) {
-	answer(w, jsonType, status, &graphql.Response{Errors: gqlerror.List{{Message: sentence, Extensions: map[string]any{"code": string(code)}}}})
+	answer(w, jsonType, status, requestErrors{gqlerror.List{{Message: sentence, Extensions: map[string]any{"code": string(code)}}}})
 }

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"grantwood/db"
+	"grantwood/pgembed"
+)
+
+// databaseSettings say which database is used: the one behind DATABASE_URL, else a private server of the program's own.
+type databaseSettings struct {
+	DatabaseURL      string `help:"PostgreSQL to use; a private server when empty." env:"GRANTWOOD_DATABASE_URL,DATABASE_URL"`
+	DatabaseAdminURL string `help:"The same database without a pooler between, for migrations; as --database-url when empty." env:"GRANTWOOD_DATABASE_ADMIN_URL,DATABASE_ADMIN_URL"`
+	MaxConnections   int    `help:"Most connections to the database at a time." default:"8" env:"GRANTWOOD_MAX_CONNECTIONS"`
+	DataDir          string `help:"Directory of the private server; /var/lib/grantwood as root, else ~/.local/share/grantwood." env:"GRANTWOOD_DATA_DIR" type:"path"`
+}
+
+// Validate refuses settings that cannot work, with what to do.
+func (s databaseSettings) Validate() error {
+	if s.MaxConnections < 1 || s.MaxConnections > 1000 {
+		return fmt.Errorf("--max-connections (GRANTWOOD_MAX_CONNECTIONS) is %d: give a number from 1 to 1000", s.MaxConnections)
+	}
+	if s.DatabaseURL == "" && s.DatabaseAdminURL != "" {
+		return errors.New("--database-admin-url (DATABASE_ADMIN_URL) is set without --database-url (DATABASE_URL): set both or none")
+	}
+	return nil
+}
+
+// database is an open database and, when it is private, its server.
+type database struct {
+	*db.DB
+	server *pgembed.Server
+}
+
+// databaseName is the database of the private server.
+const databaseName = "grantwood"
+
+// open reaches the database. A private server that another grantwood process runs is shared when that is enough.
+func (s databaseSettings) open(ctx context.Context, log *slog.Logger, share bool) (*database, error) {
+	if s.DatabaseURL != "" {
+		d, err := db.Open(db.Config{URL: s.DatabaseURL, AdminURL: s.DatabaseAdminURL, MaxConns: s.MaxConnections, Logger: log})
+		return &database{DB: d}, err
+	}
+	server, err := startPrivate(ctx, s.DataDir, log, share)
+	if err != nil {
+		return nil, err
+	}
+	if err := server.EnsureDatabase(ctx, databaseName); err != nil {
+		return nil, errors.Join(err, server.Stop())
+	}
+	return openPrivate(server, databaseName, s.MaxConnections, log)
+}
+
+func startPrivate(ctx context.Context, dir string, log *slog.Logger, share bool) (*pgembed.Server, error) {
+	server, err := pgembed.Start(ctx, pgembed.Options{DataDir: dir, Logger: log})
+	if _, locked := errors.AsType[*pgembed.LockedError](err); locked && share {
+		return pgembed.Attach(dir)
+	}
+	return server, err
+}
+
+func openPrivate(server *pgembed.Server, name string, conns int, log *slog.Logger) (*database, error) {
+	d, err := db.Open(db.Config{URL: server.DSN(name), MaxConns: conns, Logger: log})
+	if err != nil {
+		return nil, errors.Join(err, server.Stop())
+	}
+	return &database{DB: d, server: server}, nil
+}
+
+// died receives when the private server ends by itself; never for other databases.
+func (d *database) died() <-chan error {
+	if d.server == nil {
+		return nil
+	}
+	return d.server.Died()
+}
+
+// Close ends the connections, then the private server.
+func (d *database) Close() error {
+	err := d.DB.Close()
+	if d.server == nil {
+		return err
+	}
+	return errors.Join(err, d.server.Stop())
+}

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"grantwood/pgembed"
+)
+
+type doctorCommand struct {
+	databaseSettings
+	httpSettings
+	logSettings
+}
+
+// Run checks one thing after the other, says what it found and what to do, and fails when something is wrong. It changes
+// nothing but to start a private server that does not run.
+func (c doctorCommand) Run(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	wrong := 0
+	report := func(what string, err error) bool {
+		if err == nil {
+			fmt.Println("ok    " + what)
+			return true
+		}
+		wrong++
+		fmt.Printf("WRONG %s: %v\n", what, err)
+		return false
+	}
+	report("settings: listening on "+c.Addr+", at most "+fmt.Sprint(c.MaxConnections)+" database connections", nil)
+	if c.DatabaseURL == "" {
+		programs, err := pgembed.Find()
+		if !report(fmt.Sprintf("PostgreSQL's programs: %s in %s", programs.Version, programs.BinDir), err) {
+			return errors.New("one check failed")
+		}
+	}
+	c.checkDatabase(ctx, report)
+	if wrong > 0 {
+		return fmt.Errorf("%d checks failed", wrong)
+	}
+	return nil
+}
+
+func (c doctorCommand) checkDatabase(ctx context.Context, report func(string, error) bool) {
+	c.LogLevel = "error"
+	d, err := c.open(ctx, c.logger(), true)
+	if !report("database settings", err) {
+		return
+	}
+	defer func() { report("closing the database", d.Close()) }()
+	health, err := d.Check(ctx)
+	if !report("database answers: PostgreSQL "+health.Version, err) {
+		return
+	}
+	if health.Major < 14 {
+		err = errors.New("Grantwood needs PostgreSQL 14 or newer: use a newer server")
+	}
+	report("version of the database server", err)
+	pending, err := d.Pending(ctx)
+	if err == nil && pending > 0 {
+		err = fmt.Errorf("%d migrations are missing: run grantwood migrate, or start grantwood serve", pending)
+	}
+	report("tables are of this version", err)
+	if c.DatabaseURL == "" && !health.Durable {
+		err = errors.New("fsync, synchronous_commit or full_page_writes is off: what was acknowledged can be lost")
+	}
+	report("acknowledged changes are durable", err)
+}

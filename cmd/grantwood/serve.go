@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"grantwood/server"
+)
+
+// drainTimeout is how long running requests may take to finish when the server stops.
+const drainTimeout = 30 * time.Second
+
+type serveCommand struct {
+	databaseSettings
+	httpSettings
+	logSettings
+}
+
+// Run serves until it is told to stop. The database is brought to the newest version first.
+func (c serveCommand) Run(ctx context.Context) (err error) {
+	log := c.logger()
+	d, err := c.open(ctx, log, false)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.Close()) }()
+	if err := migrate(ctx, d, log); err != nil {
+		return err
+	}
+	l, err := listen(c.Addr)
+	if err != nil {
+		return err
+	}
+	log.Info("listening", "address", c.publicURL(l.Addr()), "version", version)
+	return serve(ctx, l, d, c.httpSettings, log)
+}
+
+func migrate(ctx context.Context, d *database, log *slog.Logger) error {
+	applied, err := d.Migrate(ctx)
+	if err != nil {
+		return fmt.Errorf("bring the database to the newest version: %w", err)
+	}
+	if applied > 0 {
+		log.Info("database migrated", "migrations", applied)
+	}
+	return nil
+}
+
+func listen(addr string) (net.Listener, error) {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen on %s (%w): choose another address with --addr or GRANTWOOD_ADDR", addr, err)
+	}
+	return l, nil
+}
+
+// serve answers requests until ctx ends, then finishes those that are running. An end of the private database server is
+// an error.
+func serve(ctx context.Context, l net.Listener, d *database, s httpSettings, log *slog.Logger) error {
+	h := &http.Server{
+		Handler: server.New(server.Config{DB: d.DB, PublicURL: s.publicURL(l.Addr()), Version: version, MaxCost: s.MaxCost, Log: log}),
+		// Times against slow callers; none for writing, which would cut long answers.
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		IdleTimeout:       60 * time.Second,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- h.Serve(l) }()
+	select {
+	case err := <-ended:
+		return fmt.Errorf("serve: %w", err)
+	case err := <-d.died():
+		_ = h.Close() // nothing can be answered any more
+		return fmt.Errorf("the private database ended: %w", err)
+	case <-ctx.Done():
+	}
+	log.Info("stopping: running requests finish first")
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+	defer cancel()
+	if err := h.Shutdown(drain); err != nil {
+		return fmt.Errorf("stop: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"strings"
+)
+
+// logSettings say what is logged, to standard error.
+type logSettings struct {
+	LogFormat string `help:"Form of log lines: text or json." enum:"text,json" default:"text" env:"GRANTWOOD_LOG_FORMAT"`
+	LogLevel  string `help:"Least level that is logged: debug, info, warn or error." enum:"debug,info,warn,error" default:"info" env:"GRANTWOOD_LOG_LEVEL"`
+}
+
+func (s logSettings) logger() *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(s.LogLevel)) // one of the four
+	options := &slog.HandlerOptions{Level: level}
+	if s.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(os.Stderr, options))
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, options))
+}
+
+// httpSettings say where the server listens and under which address people reach it.
+type httpSettings struct {
+	Addr      string `help:"Address to listen on." default:"127.0.0.1:8080" env:"GRANTWOOD_ADDR"`
+	PublicURL string `help:"Address under which people reach the server, for links; http:// and the listening address when empty." env:"GRANTWOOD_PUBLIC_URL"`
+	MaxCost   int    `help:"Largest cost of one operation, in points." default:"100000" env:"GRANTWOOD_MAX_COST"`
+}
+
+// Validate refuses settings that cannot work, with what to do.
+func (s httpSettings) Validate() error {
+	if _, _, err := net.SplitHostPort(s.Addr); err != nil {
+		return fmt.Errorf("--addr (GRANTWOOD_ADDR) is %q: give host and port, such as 127.0.0.1:8080", s.Addr)
+	}
+	if s.MaxCost < 1 {
+		return fmt.Errorf("--max-cost (GRANTWOOD_MAX_COST) is %d: give a number above 0", s.MaxCost)
+	}
+	if s.PublicURL == "" {
+		return nil
+	}
+	if u, err := url.Parse(s.PublicURL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.RawQuery != "" || u.Fragment != "" {
+		return fmt.Errorf("--public-url (GRANTWOOD_PUBLIC_URL) is %q: give an address such as https://accounts.example.com", s.PublicURL)
+	}
+	return nil
+}
+
+// publicURL is the address for links, without a slash at the end, when the server listens on addr.
+func (s httpSettings) publicURL(addr net.Addr) string {
+	if s.PublicURL != "" {
+		return strings.TrimSuffix(s.PublicURL, "/")
+	}
+	return "http://" + addr.String()
+}

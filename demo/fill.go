@@ -1,0 +1,137 @@
+package demo
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"grantwood/db"
+	"grantwood/graph"
+)
+
+// Operator is the label of the operator that the demo makes.
+const Operator = "Demo provider"
+
+// Fill makes both accounts in an empty database.
+func Fill(ctx context.Context, d *db.DB) error {
+	v, _, err := NewOperator(ctx, d)
+	if err != nil {
+		return err
+	}
+	f := filler{db: d, provider: v}
+	// Initech first: the contractor, who is in both, entered Globex last.
+	if err := f.initech(ctx); err != nil {
+		return fmt.Errorf("fill %s: %w", Initech, err)
+	}
+	if err := f.globex(ctx); err != nil {
+		return fmt.Errorf("fill %s: %w", Globex, err)
+	}
+	return nil
+}
+
+// NewOperator makes the demo's operator anew and gives its token; tokens from earlier are refused.
+func NewOperator(ctx context.Context, d *db.DB) (*graph.Viewer, string, error) {
+	if _, err := d.RevokeOperators(ctx, Operator); err != nil {
+		return nil, "", err
+	}
+	o, token, err := d.CreateOperator(ctx, Operator, graph.ScopeList{graph.ScopeSupport, graph.ScopeAdmin})
+	return &graph.Viewer{Kind: graph.KindOperator, Operator: o, Request: request()}, token, err
+}
+
+type filler struct {
+	db       *db.DB
+	provider *graph.Viewer
+}
+
+func request() graph.Request {
+	return graph.Request{ID: "demo", At: time.Now().UTC().Truncate(time.Microsecond)}
+}
+
+func (f filler) globex(ctx context.Context) error {
+	owner, err := f.open(ctx, Globex, "EUR", globexPeople[0])
+	if err != nil {
+		return err
+	}
+	keys := map[string]graph.ID{}
+	for i, name := range globexKeys(0, 1, 2) {
+		if err := f.key(ctx, owner, name, purposes[i%len(purposes)].kind, keys); err != nil {
+			return err
+		}
+	}
+	if err := f.people(ctx, owner, append(globexPeople[1:], globexColleagues()...), keys); err != nil {
+		return err
+	}
+	_, err = f.db.InviteUser(ctx, owner, invitation(Person{Email: "newcomer@globex.example", Role: graph.RoleReporting,
+		Keys: []string{"Asia Pacific: Finance"}}, keys))
+	return err
+}
+
+func (f filler) initech(ctx context.Context) error {
+	owner, err := f.open(ctx, Initech, "USD", initechPeople[0])
+	if err != nil {
+		return err
+	}
+	keys := map[string]graph.ID{}
+	for _, name := range customers {
+		if err := f.key(ctx, owner, "Customer: "+name, graph.Customer, keys); err != nil {
+			return err
+		}
+	}
+	return f.people(ctx, owner, initechPeople[1:], keys)
+}
+
+// open makes an account and lets its owner in.
+func (f filler) open(ctx context.Context, name, currency string, owner Person) (*graph.Viewer, error) {
+	made, err := f.db.CreateAccount(ctx, f.provider, graph.CreateAccountInput{Name: name, Currency: currency, PrimaryEmail: owner.Email})
+	if err != nil {
+		return nil, err
+	}
+	return f.accept(ctx, owner, made.Invitation.Token)
+}
+
+func (f filler) accept(ctx context.Context, p Person, token string) (*graph.Viewer, error) {
+	s, err := f.db.AcceptInvitation(ctx, &graph.Viewer{Request: request()},
+		graph.AcceptInvitationInput{Token: token, DisplayName: &p.Name, Password: Password})
+	if err != nil {
+		return nil, fmt.Errorf("accept for %s: %w", p.Email, err)
+	}
+	return s.Viewer, nil
+}
+
+func (f filler) key(ctx context.Context, owner *graph.Viewer, name string, kind graph.UnitKind, keys map[string]graph.ID) error {
+	owner.Request = request()
+	k, _, err := f.db.CreateApiKey(ctx, owner, graph.CreateApiKeyInput{Name: name, Kind: kind})
+	if err != nil {
+		return fmt.Errorf("create key %s: %w", name, err)
+	}
+	keys[name] = k.ID()
+	return nil
+}
+
+// people invites everybody and accepts in their name, then signs them out.
+func (f filler) people(ctx context.Context, owner *graph.Viewer, people []Person, keys map[string]graph.ID) error {
+	for _, p := range people {
+		owner.Request = request()
+		made, err := f.db.InviteUser(ctx, owner, invitation(p, keys))
+		if err != nil {
+			return fmt.Errorf("invite %s: %w", p.Email, err)
+		}
+		v, err := f.accept(ctx, p, made.Token)
+		if err != nil {
+			return err
+		}
+		if _, err := f.db.SignOut(ctx, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func invitation(p Person, keys map[string]graph.ID) graph.InviteUserInput {
+	in := graph.InviteUserInput{Email: p.Email, Access: graph.AccessInput{Role: &p.Role}, WithoutMasterKey: p.WithoutMaster,
+		ValidDays: db.DefaultValidDays}
+	for _, name := range p.Keys {
+		in.KeyIds = append(in.KeyIds, keys[name])
+	}
+	return in
+}
