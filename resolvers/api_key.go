@@ -22,7 +22,7 @@ func (r apiKey) ViewerCanManage(ctx context.Context, obj *graph.ApiKey) (bool, e
 
 func (r apiKey) Grants(ctx context.Context, obj *graph.ApiKey, first *int, after *string, enabled *bool) (*graph.GrantConnection, error) {
 	f := currentField(ctx)
-	if page, ok := graph.Loaded[*graph.GrantConnection](&obj.Nested, f.Field); ok {
+	if page, ok := graph.Loaded[*graph.GrantConnection](&obj.Nested, kept{f.Field, asked(ctx, f.Selections)}); ok {
 		return page, nil
 	}
 	p, err := newNestedPage(ctx, f, graph.PageArgs{First: first, After: after}, enabled)

@@ -32,6 +32,13 @@ type nestedPage struct {
 	ask     db.Ask
 }
 
+// kept is what a page hangs at its parent by. What is asked of the page is a part: a field of a fragment that stands in two
+// places is merged with others in each.
+type kept struct {
+	field *ast.Field
+	ask   db.Ask
+}
+
 func currentField(ctx context.Context) graphql.CollectedField {
 	return graphql.GetFieldContext(ctx).Field
 }
@@ -84,7 +91,7 @@ func (r *Resolver) lookUsers(ctx context.Context, users []*graph.User, selection
 				return err
 			}
 			for _, u := range group {
-				u.Nested.Put(f.Field, pages[u.UserID])
+				u.Nested.Put(kept{f.Field, p.ask}, pages[u.UserID])
 			}
 		}
 	}
@@ -110,7 +117,7 @@ func (r *Resolver) lookKeys(ctx context.Context, keys []*graph.ApiKey, selection
 				return err
 			}
 			for _, k := range group {
-				k.Nested.Put(f.Field, pages[k.KeyID])
+				k.Nested.Put(kept{f.Field, p.ask}, pages[k.KeyID])
 			}
 		}
 	}

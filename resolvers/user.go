@@ -10,7 +10,7 @@ import (
 
 func (r user) Grants(ctx context.Context, obj *graph.User, first *int, after *string, enabled *bool) (*graph.GrantConnection, error) {
 	f := currentField(ctx)
-	if page, ok := graph.Loaded[*graph.GrantConnection](&obj.Nested, f.Field); ok {
+	if page, ok := graph.Loaded[*graph.GrantConnection](&obj.Nested, kept{f.Field, asked(ctx, f.Selections)}); ok {
 		return page, nil
 	}
 	p, err := newNestedPage(ctx, f, graph.PageArgs{First: first, After: after}, enabled)

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// rooms says what each package may import of the project, and which libraries nobody else may.
+var rooms = map[string]struct{ project, libraries []string }{
+	"grantwood/graph":           {libraries: []string{"github.com/go-playground/validator/v10"}},
+	"grantwood/graph/scalar":    {project: []string{"graph"}, libraries: []string{"github.com/99designs/gqlgen/graphql", "golang.org/x/text/currency"}},
+	"grantwood/graph/generated": {project: []string{"graph", "graph/scalar"}, libraries: []string{"github.com/99designs/gqlgen", "github.com/vektah/gqlparser/v2"}},
+	"grantwood/pgembed":         {libraries: []string{"github.com/lib/pq", "golang.org/x/sys"}},
+	"grantwood/db": {project: []string{"graph"}, libraries: []string{"github.com/lib/pq", "github.com/jmoiron/sqlx", "github.com/google/uuid",
+		"github.com/alexedwards/argon2id", "github.com/hashicorp/golang-lru/v2", "github.com/pressly/goose/v3", "golang.org/x/sync"}},
+	"grantwood/db/dbtest": {project: []string{"db", "pgembed"}},
+	"grantwood/demo":      {project: []string{"db", "graph"}},
+	"grantwood/resolvers": {project: []string{"db", "graph", "graph/generated", "graph/scalar"}, libraries: []string{"github.com/99designs/gqlgen",
+		"github.com/vektah/gqlparser/v2", "github.com/go-playground/validator/v10"}},
+	"grantwood/server": {project: []string{"db", "graph", "graph/generated", "graph/scalar", "resolvers"}, libraries: []string{"github.com/99designs/gqlgen",
+		"github.com/vektah/gqlparser/v2"}},
+	"grantwood/cmd/grantwood": {project: []string{"db", "demo", "graph", "pgembed", "server"}, libraries: []string{"github.com/alecthomas/kong"}},
+}
+
+type goPackage struct {
+	ImportPath string
+	Imports    []string
+}
+
+// TestImportDirection holds the arrows between the rooms: cmd → server → resolvers → graph/generated, db → graph.
+func TestImportDirection(t *testing.T) {
+	t.Parallel()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports", "grantwood/...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for d := json.NewDecoder(bytes.NewReader(out)); ; seen++ {
+		var p goPackage
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		for _, arrow := range wrongImports(p) {
+			t.Error(arrow)
+		}
+	}
+	if seen < len(rooms) {
+		t.Errorf("looked at %d packages, there are %d rooms", seen, len(rooms))
+	}
+}
+
+func wrongImports(p goPackage) []string {
+	room, ok := rooms[p.ImportPath]
+	if !ok {
+		return []string{p.ImportPath + " is a room without rules: add it to the table, with its reason in the commit"}
+	}
+	var wrong []string
+	for _, i := range p.Imports {
+		if inside, ok := strings.CutPrefix(i, "grantwood/"); ok {
+			if !slices.Contains(room.project, inside) {
+				wrong = append(wrong, p.ImportPath+" must not import "+i)
+			}
+			continue
+		}
+		standard := !strings.Contains(strings.SplitN(i, "/", 2)[0], ".")
+		allowed := func(library string) bool { return i == library || strings.HasPrefix(i, library+"/") }
+		if !standard && !slices.ContainsFunc(room.libraries, allowed) {
+			wrong = append(wrong, p.ImportPath+" must not import "+i)
+		}
+	}
+	return wrong
+}
+
+func TestImportDirectionIsNoEmptyPromise(t *testing.T) {
+	t.Parallel()
+	for _, p := range []goPackage{
+		{"grantwood/graph", []string{"grantwood/db"}},
+		{"grantwood/graph", []string{"github.com/99designs/gqlgen/graphql"}},
+		{"grantwood/resolvers", []string{"github.com/jmoiron/sqlx"}},
+		{"grantwood/db", []string{"github.com/99designs/gqlgen/graphql"}},
+		{"grantwood/utils", nil},
+	} {
+		if len(wrongImports(p)) == 0 {
+			t.Errorf("%v is allowed", p)
+		}
+	}
+}
+
+// TestGeneratedCodeIsUpToDate generates in a copy and compares: what is committed is what the schema says.
+func TestGeneratedCodeIsUpToDate(t *testing.T) {
+	t.Parallel()
+	dir, root := t.TempDir(), "../.."
+	for _, name := range []string{"go.mod", "go.sum", "gqlgen.yml", "schema.graphqls"} {
+		copyFile(t, filepath.Join(root, name), filepath.Join(dir, name))
+	}
+	if err := os.CopyFS(filepath.Join(dir, "graph"), os.DirFS(filepath.Join(root, "graph"))); err != nil {
+		t.Fatal(err)
+	}
+	generate := exec.CommandContext(t.Context(), "go", "generate", "./graph/...")
+	generate.Dir = dir
+	if out, err := generate.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	want, got := read(t, filepath.Join(dir, "graph/generated")), read(t, filepath.Join(root, "graph/generated"))
+	if !cmp.Equal(want, got) {
+		t.Error("graph/generated is not what the schema says: run go generate ./... and commit the result")
+	}
+}
+
+func copyFile(t *testing.T, from, to string) {
+	t.Helper()
+	text, err := os.ReadFile(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(to, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func read(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := map[string]string{}
+	for _, e := range entries {
+		text, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[e.Name()] = string(text)
+	}
+	return files
+}

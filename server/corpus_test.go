@@ -1,0 +1,163 @@
+package server_test
+
+import (
+	"fmt"
+	"strings"
+)
+
+// operation is one of the corpus that the tests of visibility run.
+type operation struct {
+	query     string
+	variables map[string]any
+}
+
+// names reports whether the operation's own text or variables hold the trace, so that an echo of it betrays nothing.
+func (o operation) names(trace string) bool {
+	return strings.Contains(o.query, trace) || strings.Contains(fmt.Sprint(o.variables), trace)
+}
+
+const (
+	keyFields = `id key name kind isMaster status secretHint secretIssuedAt createdAt deletedAt viewerCanManage
+		viewerGrant { id enabled source expiresAt updatedAt user { id } key { id } }`
+	userFields       = `id displayName email role isPrimary status capabilities lastSignInAt createdAt`
+	grantFields      = `id enabled source expiresAt updatedAt user { id email } key { id name }`
+	eventFields      = `id action occurredAt actorLabel summary ipAddress requestId actor { __typename ... on User { id email } ... on Operator { label scopes } } user { id } key { id name }`
+	invitationFields = `id email capabilities role status sentAt expiresAt invitedBy { id } keys { id name }`
+	pageFields       = `totalCount pageInfo { hasNextPage hasPreviousPage startCursor endCursor }`
+	errorFields      = `userErrors { __typename code message path }`
+)
+
+// corpus asks for everything on every way, about visible, hidden, foreign and missing objects alike. None of it changes
+// anything that could be seen later.
+func corpus(o demoObjects) []operation {
+	list := plainOperations()
+	for _, id := range someIDs(o) {
+		list = append(list, operation{`query($id: ID!) { node(id: $id) { __typename id
+			... on Account { name users(first: 3) { ` + pageFields + ` } }
+			... on ApiKey { ` + keyFields + ` grants(first: 5) { ` + pageFields + ` nodes { ` + grantFields + ` } } }
+			... on User { ` + userFields + ` grants(first: 5) { ` + pageFields + ` nodes { ` + grantFields + ` } } }
+			... on Grant { ` + grantFields + ` }
+			... on Invitation { ` + invitationFields + ` }
+			... on AuditEvent { ` + eventFields + ` } } }`, map[string]any{"id": id}})
+	}
+	list = append(list, filterOperations(o)...)
+	return append(list, mutationOperations(o)...)
+}
+
+func plainOperations() []operation {
+	var list []operation
+	for _, query := range []string{
+		`{ viewer { kind capabilities user { ` + userFields + ` } operator { label } account { id name } } serverInfo { version maxPageSize maxOperationCost } }`,
+		`{ account { id name status currency createdAt limits { maxUsers maxApiKeys } primaryUser { ` + userFields + ` } masterKey { ` + keyFields + ` } } }`,
+		`{ account { apiKeys { ` + pageFields + ` nodes { ` + keyFields + ` } } } }`,
+		`{ account { apiKeys(first: 1) { ` + pageFields + ` edges { cursor node { id } } } } }`,
+		`{ account { apiKeys(last: 1) { ` + pageFields + ` nodes { id } } } }`,
+		`{ account { apiKeys(first: 100, orderBy: {field: NAME, direction: DESC}) { ` + pageFields + ` edges { cursor node { id name } } } } }`,
+		`{ account { apiKeys(first: 100, orderBy: {field: CREATED_AT, direction: ASC}) { ` + pageFields + ` edges { cursor node { id name } } } } }`,
+		`{ account { apiKeys(last: 2, orderBy: {field: CREATED_AT, direction: DESC}) { ` + pageFields + ` edges { cursor node { id name } } } } }`,
+		`{ account { apiKeys(first: 100, filter: {search: "sales"}) { ` + pageFields + ` nodes { id name } } } }`,
+		`{ account { apiKeys(first: 100, filter: {search: "master"}) { ` + pageFields + ` nodes { id name } } } }`,
+		`{ account { apiKeys(first: 100, filter: {kinds: [REGION, BUSINESS_UNIT]}) { ` + pageFields + ` nodes { id name } } } }`,
+		`{ account { apiKeys(first: 100, filter: {statuses: [DISABLED, DELETED]}) { ` + pageFields + ` nodes { id name } } } }`,
+		`{ account { apiKeys(first: 100) { nodes { id grants(first: 100) { ` + pageFields + ` nodes { ` + grantFields + ` } } } } } }`,
+		`{ account { apiKeys(first: 100) { nodes { on: grants(first: 2, enabled: true) { ` + pageFields + ` nodes { id } } off: grants(first: 1, enabled: false) { ` + pageFields + ` nodes { id } } } } } }`,
+		`{ account { users { ` + pageFields + ` nodes { ` + userFields + ` } } } }`,
+		`{ account { users(first: 1) { ` + pageFields + ` edges { cursor node { id } } } } }`,
+		`{ account { users(last: 1) { ` + pageFields + ` nodes { id } } } }`,
+		`{ account { users(first: 100, orderBy: {field: CREATED_AT, direction: DESC}) { ` + pageFields + ` nodes { id email } } } }`,
+		`{ account { users(first: 100, filter: {search: "adam"}) { ` + pageFields + ` nodes { id email } } } }`,
+		`{ account { users(first: 100, filter: {search: "globex.example"}) { ` + pageFields + ` nodes { id email } } } }`,
+		`{ account { users(first: 100, filter: {role: DEVELOPER}) { ` + pageFields + ` nodes { id email } } } }`,
+		`{ account { users(first: 100, filter: {role: PRIMARY}) { ` + pageFields + ` nodes { id email } } } }`,
+		`{ account { users(first: 100, filter: {role: CUSTOM}) { ` + pageFields + ` nodes { id email } } } }`,
+		`{ account { users(first: 100, filter: {status: ACTIVE}) { ` + pageFields + ` nodes { id email } } } }`,
+		`{ account { users(first: 100, filter: {status: DISABLED}) { ` + pageFields + ` nodes { id email } } } }`,
+		`{ account { users(first: 100) { nodes { id grants(first: 100) { ` + pageFields + ` nodes { ` + grantFields + ` } } } } } }`,
+		`{ account { users(first: 100) { nodes { a: grants(first: 1) { ` + pageFields + ` nodes { id key { grants(first: 2) { ` + pageFields + ` nodes { id } } } } } b: grants(first: 3, enabled: true) { ` + pageFields + ` nodes { id } } } } } }`,
+		`{ account { grants { ` + pageFields + ` nodes { ` + grantFields + ` } } } }`,
+		`{ account { grants(first: 100, filter: {enabled: true}) { ` + pageFields + ` edges { cursor node { id } } } } }`,
+		`{ account { grants(first: 100, filter: {enabled: false}) { ` + pageFields + ` nodes { id } } } }`,
+		`{ account { grants(first: 100, filter: {source: EXPLICIT}) { ` + pageFields + ` nodes { id } } } }`,
+		`{ account { grants(first: 100, filter: {source: DEFAULT}) { ` + pageFields + ` nodes { id } } } }`,
+		`{ account { invitations { ` + pageFields + ` nodes { ` + invitationFields + ` } } } }`,
+		`{ account { invitations(status: PENDING) { ` + pageFields + ` edges { cursor node { id } } } } }`,
+		`{ account { auditEvents { pageInfo { hasNextPage hasPreviousPage startCursor endCursor } nodes { ` + eventFields + ` } } } }`,
+		`{ account { auditEvents(first: 100) { edges { cursor node { ` + eventFields + ` } } } } }`,
+		`{ account { auditEvents(first: 100, filter: {actions: [GRANT_ENABLED, KEY_CREATED]}) { pageInfo { hasNextPage } nodes { ` + eventFields + ` } } } }`,
+		`{ account { auditEvents(first: 100, filter: {to: "2100-01-01T00:00:00Z", actions: [USER_INVITED]}) { nodes { ` + eventFields + ` } } } }`,
+		`{ account { apiKeys(first: 0) { totalCount } } }`,
+		`{ account { apiKeys(first: 1, last: 1) { totalCount } } }`,
+		`{ account { apiKeys(after: "nonsense") { totalCount } } }`,
+		`{ account { nothing } }`,
+		`{ a: account { name } b: account { auditEvents { nodes { id } } invitations { totalCount } } }`,
+	} {
+		list = append(list, operation{query: query})
+	}
+	return list
+}
+
+// someIDs are a few of each kind, from both accounts, and some that name nothing.
+func someIDs(o demoObjects) []string {
+	list := []string{"", "nonsense", "key_0", "key_" + strings.Repeat("0", 52), "usr_" + strings.Repeat("v", 52), o.accounts["Globex"], o.accounts["Initech"]}
+	every := func(objects []object, n int) {
+		for i := 0; i < len(objects); i += n {
+			list = append(list, objects[i].ID)
+		}
+	}
+	every(o.keys, 3)
+	every(o.users, 3)
+	for u := 0; u < len(o.users); u += 6 {
+		for k := 0; k < len(o.keys); k += 6 {
+			if id := o.grants[[2]string{o.users[u].ID, o.keys[k].ID}]; id != "" {
+				list = append(list, id)
+			}
+		}
+	}
+	list = append(list, o.invitations[0], o.invitations[5], o.invitations[len(o.invitations)-1])
+	for i := 0; i < len(o.events); i += 15 {
+		list = append(list, o.events[i])
+	}
+	return list
+}
+
+func filterOperations(o demoObjects) []operation {
+	var list []operation
+	for i := 0; i < len(o.users); i += 4 {
+		u := map[string]any{"u": o.users[i].ID}
+		list = append(list,
+			operation{`query($u: ID!) { account { apiKeys(first: 100, filter: {enabledForUserId: $u}) { ` + pageFields + ` nodes { id name } } } }`, u},
+			operation{`query($u: ID!) { account { grants(first: 100, filter: {userId: $u}) { ` + pageFields + ` nodes { ` + grantFields + ` } } } }`, u},
+			operation{`query($u: ID!) { account { auditEvents(first: 100, filter: {userId: $u}) { nodes { ` + eventFields + ` } } } }`, u})
+	}
+	for i := 0; i < len(o.keys); i += 8 {
+		k := map[string]any{"k": o.keys[i].ID}
+		list = append(list,
+			operation{`query($k: ID!) { account { grants(first: 100, filter: {keyId: $k}) { ` + pageFields + ` nodes { ` + grantFields + ` } } } }`, k},
+			operation{`query($k: ID!) { viewer { user { grant(keyId: $k) { ` + grantFields + ` } } } }`, k},
+			operation{`query($k: ID!) { account { primaryUser { grant(keyId: $k) { id } grants { totalCount } } users(first: 100) { nodes { id grant(keyId: $k) { ` + grantFields + ` } } } } }`, k},
+			operation{`query($k: ID!) { account { auditEvents(first: 100, filter: {keyId: $k}) { nodes { ` + eventFields + ` } } } }`, k},
+			operation{`query($s: String!) { account { apiKeys(first: 100, filter: {search: $s}) { ` + pageFields + ` nodes { id name } } } }`, map[string]any{"s": o.keys[i].Traces[1]}})
+	}
+	return append(list, operation{`query($ids: [ID!]!) { nodes(ids: $ids) { __typename id } }`, map[string]any{"ids": someIDs(o)}})
+}
+
+// mutationOperations are refused whoever calls, or change nothing: about keys and users that are hidden from most.
+func mutationOperations(o demoObjects) []operation {
+	var list []operation
+	missing := "key_" + strings.Repeat("0", 52)
+	for _, k := range []string{o.keys[7].ID, o.keys[30].ID, o.keys[45].ID, missing, "nonsense"} {
+		list = append(list,
+			operation{`mutation($k: ID!) { setGrant(input: {userId: "nonsense", keyId: $k, state: ENABLED}) { ` + errorFields + ` grant { id } } }`, map[string]any{"k": k}},
+			operation{`mutation($k: ID!, $u: ID!) { setGrant(input: {userId: $u, keyId: $k, state: INHERIT, expiresAt: "2100-01-01T00:00:00Z"}) { ` + errorFields + ` grant { id } } }`,
+				map[string]any{"k": k, "u": o.users[9].ID}},
+			operation{`mutation($k: ID!) { inviteUser(input: {email: "nobody@test.example", access: {role: PRIMARY}, keyIds: [$k]}) { ` + errorFields + ` invitation { id } } }`, map[string]any{"k": k}},
+			operation{`mutation($k: ID!) { inviteUser(input: {email: "contractor@globex.example", access: {role: REPORTING}, keyIds: [$k]}) { ` + errorFields + ` invitation { id } } }`, map[string]any{"k": k}},
+			operation{`mutation($k: ID!) { setApiKeyEnabled(input: {keyId: $k, enabled: true}) { ` + errorFields + ` key { ` + keyFields + ` } } }`, map[string]any{"k": k}})
+	}
+	for _, email := range []string{"alice@globex.example", "owner@initech.example", "nobody@test.example"} {
+		list = append(list, operation{`mutation($e: String!) { signIn(input: {email: $e, password: "a wrong password"}) { ` + errorFields + ` } }`, map[string]any{"e": email}})
+	}
+	return append(list,
+		operation{`mutation { createAccount(input: {name: "X", currency: "EUR", primaryEmail: "x@test.example"}) { ` + errorFields + ` } }`, nil},
+		operation{`mutation { acceptInvitation(input: {token: "gwi_0000000000000000000000", password: "a password of twelve"}) { ` + errorFields + ` } }`, nil})
+}
