@@ -18,8 +18,8 @@ type databaseSettings struct {
 	DataDir          string `help:"Directory of the private server; /var/lib/grantwood as root, else ~/.local/share/grantwood." env:"GRANTWOOD_DATA_DIR" type:"path"`
 }
 
-// Validate refuses settings that cannot work, with what to do.
-func (s databaseSettings) Validate() error {
+// check refuses settings that cannot work, with what to do.
+func (s databaseSettings) check() error {
 	if s.MaxConnections < 1 || s.MaxConnections > 1000 {
 		return fmt.Errorf("--max-connections (GRANTWOOD_MAX_CONNECTIONS) is %d: give a number from 1 to 1000", s.MaxConnections)
 	}

@@ -27,6 +27,9 @@ type demoCommand struct {
 	Fresh   bool   `help:"Start over: forget what was changed." env:"GRANTWOOD_FRESH"`
 }
 
+// Validate refuses settings that cannot work.
+func (c demoCommand) Validate() error { return c.check() }
+
 // Run serves the demo until it is told to stop.
 func (c demoCommand) Run(ctx context.Context) (err error) {
 	log := c.logger()

@@ -15,6 +15,11 @@ type doctorCommand struct {
 	logSettings
 }
 
+// Validate refuses settings that cannot work.
+func (c doctorCommand) Validate() error {
+	return errors.Join(c.databaseSettings.check(), c.httpSettings.check())
+}
+
 // Run checks one thing after the other, says what it found and what to do, and fails when something is wrong. It changes
 // nothing but to start a private server that does not run.
 func (c doctorCommand) Run(ctx context.Context) error {

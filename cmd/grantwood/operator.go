@@ -86,6 +86,9 @@ func (c operatorRevoke) Run(ctx context.Context) error {
 
 // with does something with the database, whether or not a server is running.
 func (s databaseSettings) with(ctx context.Context, l logSettings, do func(*database) error) (err error) {
+	if err := s.check(); err != nil {
+		return err
+	}
 	l.LogLevel = "warn"
 	log := l.logger()
 	d, err := s.open(ctx, log, true)
@@ -106,6 +109,9 @@ type migrateCommand struct {
 
 // Run brings the database to the newest version.
 func (c migrateCommand) Run(ctx context.Context) (err error) {
+	if err := c.check(); err != nil {
+		return err
+	}
 	log := c.logger()
 	d, err := c.open(ctx, log, true)
 	if err != nil {

@@ -21,6 +21,11 @@ type serveCommand struct {
 	logSettings
 }
 
+// Validate refuses settings that cannot work.
+func (c serveCommand) Validate() error {
+	return errors.Join(c.databaseSettings.check(), c.httpSettings.check())
+}
+
 // Run serves until it is told to stop. The database is brought to the newest version first.
 func (c serveCommand) Run(ctx context.Context) (err error) {
 	log := c.logger()

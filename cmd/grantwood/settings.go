@@ -32,8 +32,8 @@ type httpSettings struct {
 	MaxCost   int    `help:"Largest cost of one operation, in points." default:"100000" env:"GRANTWOOD_MAX_COST"`
 }
 
-// Validate refuses settings that cannot work, with what to do.
-func (s httpSettings) Validate() error {
+// check refuses settings that cannot work, with what to do.
+func (s httpSettings) check() error {
 	if _, _, err := net.SplitHostPort(s.Addr); err != nil {
 		return fmt.Errorf("--addr (GRANTWOOD_ADDR) is %q: give host and port, such as 127.0.0.1:8080", s.Addr)
 	}

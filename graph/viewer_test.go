@@ -1,0 +1,256 @@
+package graph
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+)
+
+var (
+	noon    = time.Date(2016, 6, 29, 12, 0, 0, 0, time.UTC)
+	home    = UUID{1}
+	abroad  = UUID{2}
+	master  = &ApiKey{AccountID: home, KeyID: UUID{10}, IsMaster: true, Enabled: true}
+	seenKey = &ApiKey{AccountID: home, KeyID: UUID{11}, Enabled: true}
+	hidden  = &ApiKey{AccountID: home, KeyID: UUID{12}, Enabled: true}
+	foreign = &ApiKey{AccountID: abroad, KeyID: UUID{11}, Enabled: true}
+	gone    = &ApiKey{AccountID: home, KeyID: UUID{11}, DeletedAt: &noon}
+)
+
+func as(id byte, set CapabilitySet) *Viewer {
+	return &Viewer{Kind: KindOfUser, Account: &Account{AccountID: home, Status: Active}, Request: Request{At: noon},
+		User: &User{AccountID: home, UserID: UUID{id}, Granted: set, Status: UserActive},
+		Keys: KeySet{seenKey.KeyID: {Explicit: &Rule{Enabled: true}}, master.KeyID: {IsMaster: true}, hidden.KeyID: {Explicit: &Rule{}}}}
+}
+
+func owner() *Viewer {
+	v := as(100, 0)
+	v.User.IsPrimary = true
+	v.Keys = nil
+	return v
+}
+
+func provider(scopes ...OperatorScope) *Viewer {
+	return &Viewer{Kind: KindOperator, Operator: &Operator{Scopes: scopes}, Request: Request{At: noon}}
+}
+
+// everybody names the viewers of the truth tables.
+func everybody() map[string]*Viewer {
+	return map[string]*Viewer{
+		"primary": owner(), "administrator": as(1, AllCapabilities), "developer": as(2, roleSets[RoleDeveloper]),
+		"reporting": as(3, roleSets[RoleReporting]), "grants only": as(4, Capabilities(ManageGrants)), "users only": as(5, Capabilities(ManageUsers)),
+		"audit only": as(6, Capabilities(ViewAudit)), "support": provider(ScopeSupport), "admin operator": provider(ScopeAdmin),
+		"ingest": provider(ScopeIngest), "verify": provider(ScopeVerify), "nobody": {Request: Request{At: noon}},
+	}
+}
+
+// TestWhoSeesWhat is the table "who sees what" of the product: what → who.
+func TestWhoSeesWhat(t *testing.T) {
+	t.Parallel()
+	peer, boss := &User{AccountID: home, UserID: UUID{50}}, &User{AccountID: home, UserID: UUID{100}, IsPrimary: true}
+	everyUser := []string{"primary", "administrator", "developer", "reporting", "grants only", "users only", "audit only"}
+	readers := []string{"support", "admin operator"}
+	managers := append([]string{"primary", "administrator", "grants only"}, readers...)
+	own := func(v *Viewer) *User {
+		if v.Kind == KindOfUser {
+			return v.User
+		}
+		return peer
+	}
+	for _, row := range []struct {
+		what  string
+		thing func(v *Viewer) interface{ VisibleTo(*Viewer) bool }
+		who   []string
+	}{
+		{"master key", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return master }, append(everyUser, readers...)},
+		{"enabled key", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return seenKey }, append(everyUser, readers...)},
+		{"deleted key that is enabled for the viewer", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return gone }, append(everyUser, readers...)},
+		{"key that is not enabled", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return hidden }, append([]string{"primary"}, readers...)},
+		{"key of another account", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return foreign }, readers},
+		{"primary user", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return boss }, append(everyUser, readers...)},
+		{"oneself", func(v *Viewer) interface{ VisibleTo(*Viewer) bool } { return own(v) }, append(everyUser, readers...)},
+		{"another user", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return peer }, append(managers, "users only")},
+		{"user of another account", func(*Viewer) interface{ VisibleTo(*Viewer) bool } {
+			return &User{AccountID: abroad, UserID: UUID{1}, IsPrimary: true}
+		}, readers},
+		{"own grant", func(v *Viewer) interface{ VisibleTo(*Viewer) bool } { return &Grant{User: own(v), Key: seenKey} }, append(everyUser, readers...)},
+		{"own grant for a hidden key", func(v *Viewer) interface{ VisibleTo(*Viewer) bool } { return &Grant{User: own(v), Key: hidden} }, append([]string{"primary"}, readers...)},
+		{"another user's grant", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return &Grant{User: peer, Key: seenKey} }, managers},
+		{"another user's grant for a hidden key", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return &Grant{User: peer, Key: hidden} }, append([]string{"primary"}, readers...)},
+		{"invitation", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return &Invitation{AccountID: home} }, append([]string{"primary", "administrator", "users only"}, readers...)},
+		{"event", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return &AuditEvent{AccountID: home} }, append([]string{"primary", "administrator", "audit only"}, readers...)},
+		{"event about an enabled key", func(*Viewer) interface{ VisibleTo(*Viewer) bool } {
+			return &AuditEvent{AccountID: home, KeyID: &seenKey.KeyID}
+		}, append([]string{"primary", "administrator", "audit only"}, readers...)},
+		{"event about a hidden key", func(*Viewer) interface{ VisibleTo(*Viewer) bool } {
+			return &AuditEvent{AccountID: home, KeyID: &hidden.KeyID}
+		}, append([]string{"primary"}, readers...)},
+		{"own account", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return &Account{AccountID: home} }, append(everyUser, readers...)},
+		{"another account", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return &Account{AccountID: abroad} }, readers},
+		{"nothing", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return (*ApiKey)(nil) }, nil},
+	} {
+		for name, v := range everybody() {
+			if got, want := row.thing(v).VisibleTo(v), among(name, row.who); got != want {
+				t.Errorf("%s sees %s: %v, want %v", name, row.what, got, want)
+			}
+		}
+	}
+}
+
+func among(name string, list []string) bool {
+	for _, n := range list {
+		if n == name {
+			return true
+		}
+	}
+	return false
+}
+
+// TestCapabilities is the table of the product: roles and what they may do.
+func TestCapabilities(t *testing.T) {
+	t.Parallel()
+	for c, roles := range map[Capability][]Role{
+		ViewUsage:     {RolePrimary, RoleAdministrator, RoleDeveloper, RoleReporting},
+		RotateSecrets: {RolePrimary, RoleAdministrator, RoleDeveloper},
+		ManageKeys:    {RolePrimary, RoleAdministrator}, ManageUsers: {RolePrimary, RoleAdministrator},
+		ManageGrants: {RolePrimary, RoleAdministrator}, ManageTokens: {RolePrimary, RoleAdministrator},
+		ViewBilling: {RolePrimary, RoleAdministrator}, ManagePayments: {RolePrimary, RoleAdministrator},
+		ManageNumbers: {RolePrimary, RoleAdministrator}, ViewAudit: {RolePrimary, RoleAdministrator},
+	} {
+		for _, role := range []Role{RolePrimary, RoleAdministrator, RoleDeveloper, RoleReporting} {
+			v := owner()
+			if role != RolePrimary {
+				v = as(1, roleSets[role])
+			}
+			want := false
+			for _, r := range roles {
+				want = want || r == role
+			}
+			if v.May(c) != want {
+				t.Errorf("%s may %s: %v, want %v", role, c, !want, want)
+			}
+			if got := *v.User.Role(); got != role {
+				t.Errorf("%s reads as %s", role, got)
+			}
+		}
+		if provider(ScopeAdmin).May(c) || (&Viewer{}).May(c) {
+			t.Errorf("an operator or nobody may %s", c)
+		}
+	}
+	if got := Capabilities(ViewAudit).Role(); got != RoleCustom {
+		t.Errorf("another set reads as %s", got)
+	}
+}
+
+func TestEffective(t *testing.T) {
+	t.Parallel()
+	past, future := noon.Add(-time.Second), noon.Add(time.Second)
+	for _, row := range []struct {
+		name     string
+		explicit *Rule
+		master   bool
+		enabled  bool
+		from     GrantSource
+	}{
+		{"nothing set", nil, false, false, FromDefault},
+		{"nothing set, master", nil, true, true, FromDefault},
+		{"enabled", &Rule{Enabled: true}, false, true, FromExplicit},
+		{"disabled", &Rule{}, false, false, FromExplicit},
+		{"disabled, master", &Rule{}, true, false, FromExplicit},
+		{"enabled until later", &Rule{Enabled: true, ExpiresAt: &future}, false, true, FromExplicit},
+		{"enabled until now", &Rule{Enabled: true, ExpiresAt: &noon}, false, false, FromDefault},
+		{"enabled until before", &Rule{Enabled: true, ExpiresAt: &past}, false, false, FromDefault},
+		{"enabled until before, master", &Rule{Enabled: true, ExpiresAt: &past}, true, true, FromDefault},
+	} {
+		if enabled, from := Effective(row.explicit, row.master, noon); enabled != row.enabled || from != row.from {
+			t.Errorf("%s: %v from %s, want %v from %s", row.name, enabled, from, row.enabled, row.from)
+		}
+	}
+}
+
+func TestRules(t *testing.T) {
+	t.Parallel()
+	admin, peer := as(1, AllCapabilities), &User{AccountID: home, UserID: UUID{50}}
+	future, past := noon.Add(time.Hour), noon.Add(-time.Hour)
+	suspended := as(1, AllCapabilities)
+	suspended.Account = &Account{AccountID: home, Status: Suspended}
+	full, open := &Account{MaxUsers: 3, MaxApiKeys: 3}, &Account{MaxUsers: 4, MaxApiKeys: 4}
+	for _, row := range []struct {
+		name string
+		err  error
+		want Code // empty: allowed
+		path string
+	}{
+		{"enable for a peer", admin.MaySetGrant(peer, seenKey, SetGrantInput{State: GrantEnabled}), "", ""},
+		{"enable for a while", admin.MaySetGrant(peer, seenKey, SetGrantInput{State: GrantEnabled, ExpiresAt: &future}), "", ""},
+		{"disable for a peer", admin.MaySetGrant(peer, seenKey, SetGrantInput{State: GrantDisabled}), "", ""},
+		{"reset for a peer", admin.MaySetGrant(peer, master, SetGrantInput{State: GrantInherit}), "", ""},
+		{"own grant", admin.MaySetGrant(admin.User, seenKey, SetGrantInput{State: GrantEnabled}), NotAllowed, "[input userId]"},
+		{"grant of the primary user", admin.MaySetGrant(owner().User, seenKey, SetGrantInput{State: GrantEnabled}), NotAllowed, "[input userId]"},
+		{"grant for a deleted key", admin.MaySetGrant(peer, gone, SetGrantInput{State: GrantEnabled}), InvalidState, "[input keyId]"},
+		{"end in the past", admin.MaySetGrant(peer, seenKey, SetGrantInput{State: GrantEnabled, ExpiresAt: &past}), Invalid, "[input expiresAt]"},
+		{"end now", admin.MaySetGrant(peer, seenKey, SetGrantInput{State: GrantEnabled, ExpiresAt: &noon}), Invalid, "[input expiresAt]"},
+		{"end of a disabled grant", admin.MaySetGrant(peer, seenKey, SetGrantInput{State: GrantDisabled, ExpiresAt: &future}), Invalid, "[input expiresAt]"},
+		{"disable a key", admin.MaySetEnabled(seenKey, false), "", ""},
+		{"disable the master key", admin.MaySetEnabled(master, false), NotAllowed, "[input keyId]"},
+		{"enable the master key", admin.MaySetEnabled(master, true), "", ""},
+		{"disable the master key as its owner", owner().MaySetEnabled(master, false), "", ""},
+		{"enable a deleted key", owner().MaySetEnabled(gone, true), InvalidState, "[input keyId]"},
+		{"invite with less", admin.MayInvite(roleSets[RoleDeveloper], 0), "", ""},
+		{"invite with as much", admin.MayInvite(AllCapabilities, 3), "", ""},
+		{"invite with more", as(5, Capabilities(ManageUsers)).MayInvite(roleSets[RoleReporting], 0), NotAllowed, "[input access]"},
+		{"invite with keys and no right to grants", as(5, Capabilities(ManageUsers)).MayInvite(0, 1), NotAllowed, "[input keyIds]"},
+		{"invite with a deleted key", MayInviteKey(gone, 2), InvalidState, "[input keyIds 2]"},
+		{"one more user", open.MayInviteMore(3), "", ""},
+		{"one user too many", full.MayInviteMore(3), LimitReached, "[]"},
+		{"one more key", open.MayCreateKey(3), "", ""},
+		{"one key too many", full.MayCreateKey(3), LimitReached, "[]"},
+		{"change", admin.MayChange(), "", ""},
+		{"change in a suspended account", suspended.MayChange(), AccountSuspended, "[]"},
+	} {
+		e, refused := errors.AsType[*Error](row.err)
+		switch {
+		case !refused && row.want != "":
+			t.Errorf("%s is allowed, want %s", row.name, row.want)
+		case refused && (e.Code != row.want || fmt.Sprint(e.Path) != row.path):
+			t.Errorf("%s: %s at %v, want %q at %s", row.name, e.Code, e.Path, row.want, row.path)
+		}
+	}
+}
+
+func TestMeets(t *testing.T) {
+	t.Parallel()
+	users, both, audit, support := []PrincipalKind{KindOfUser}, []PrincipalKind{KindOfUser, KindOperator}, ViewAudit, ScopeSupport
+	for _, row := range []struct {
+		who        string
+		by         []PrincipalKind
+		capability *Capability
+		scope      *OperatorScope
+		want       Code
+	}{
+		{"nobody", both, nil, nil, Unauthenticated},
+		{"nobody", both, &audit, &support, Unauthenticated},
+		{"reporting", users, nil, nil, ""},
+		{"reporting", users, &audit, nil, Forbidden},
+		{"audit only", both, &audit, &support, ""},
+		{"primary", users, &audit, nil, ""},
+		{"support", users, nil, nil, Forbidden},
+		{"support", both, &audit, &support, ""},
+		{"admin operator", both, &audit, &support, ""},
+		{"ingest", both, &audit, &support, Forbidden},
+		{"ingest", both, nil, nil, ""},
+	} {
+		err := everybody()[row.who].Meets(row.by, row.capability, row.scope)
+		if got := codeOf(err); got != row.want {
+			t.Errorf("%s: %q, want %q", row.who, got, row.want)
+		}
+	}
+}
+
+func codeOf(err error) Code {
+	if err == nil {
+		return ""
+	}
+	return ErrorCode(err)
+}
