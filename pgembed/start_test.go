@@ -1,0 +1,206 @@
+package pgembed
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestStart(t *testing.T) {
+	t.Parallel()
+	dir := newHome(t)
+	s := start(t, Options{DataDir: dir})
+	got := map[string]string{}
+	for _, name := range []string{"fsync", "synchronous_commit", "full_page_writes", "data_checksums", "listen_addresses",
+		"server_encoding", "lc_collate", "TimeZone", "deadlock_timeout"} {
+		got[name] = query(t, s, `SELECT current_setting($1)`, name)
+	}
+	want := map[string]string{"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on", "data_checksums": "on",
+		"listen_addresses": "", "server_encoding": "UTF8", "lc_collate": "C", "TimeZone": "UTC", "deadlock_timeout": "200ms"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("settings (-want +got):\n%s", diff)
+	}
+	version, err := strconv.Atoi(query(t, s, `SHOW server_version_num`))
+	if err != nil || version/10000 != s.Version() {
+		t.Errorf("Version() is %d, server_version_num %d", s.Version(), version)
+	}
+	if os.Geteuid() == 0 {
+		user, err := accountNamed("postgres")
+		if err != nil {
+			user, err = accountNamed("nobody")
+		}
+		must(t, err)
+		if got := ids(t, s.child.process.Pid); got != same(user.uid, user.gid) {
+			t.Errorf("PostgreSQL runs as %s, want %s", got, user)
+		}
+	}
+	for _, name := range []string{"", clusterDir, runDir} {
+		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Mode().Perm() != 0o700 {
+			t.Errorf("mode of %q: %v, %v", name, info, err)
+		}
+	}
+}
+
+func TestStopAndStartAgain(t *testing.T) {
+	t.Parallel()
+	dir := usedHome(t)
+	s := start(t, Options{DataDir: dir})
+	must(t, s.EnsureDatabase(t.Context(), "kept"))
+	must(t, s.Stop())
+	must(t, s.Stop())
+	if left := processesBelow(dir); len(left) > 0 {
+		t.Errorf("left after Stop: %v", left)
+	}
+	select {
+	case err := <-s.Died():
+		t.Errorf("Died after Stop: %v", err)
+	default:
+	}
+	next := start(t, Options{DataDir: dir})
+	if got := query(t, next, `SELECT count(*) FROM pg_database WHERE datname = 'kept'`); got != "1" {
+		t.Error("the database of the first run is gone")
+	}
+}
+
+// A server that does not come up reports why and gives the directory back.
+func TestStartFails(t *testing.T) {
+	t.Parallel()
+	dir := usedHome(t)
+	for setting, want := range map[string]string{
+		"no_such_setting":  "unrecognized configuration parameter",
+		"fsync":            "decides it by itself",
+		"LISTEN_ADDRESSES": "decides it by itself",
+		"hba_file":         "decides it by itself",
+	} {
+		_, err := Start(t.Context(), Options{DataDir: dir, Settings: map[string]string{setting: "off"}})
+		expectText(t, err, want, setting)
+	}
+	start(t, Options{DataDir: dir})
+}
+
+// Cancelling works in each phase: it leaves no process, no half of a cluster, and no lock. The server that starts
+// in the end shows what Volatile means.
+func TestCancelAndVolatile(t *testing.T) {
+	t.Parallel()
+	dir := newHome(t)
+	phases := map[string]func() bool{
+		"initdb": func() bool { return len(unfinished(dir)) > 0 },
+		"start":  func() bool { _, err := readPostmaster(filepath.Join(dir, clusterDir)); return err == nil },
+	}
+	for _, phase := range []string{"initdb", "start"} {
+		ctx, cancel := context.WithCancel(t.Context())
+		failed := make(chan error, 1)
+		go func() {
+			s, err := Start(ctx, Options{DataDir: dir, Volatile: true})
+			if err == nil {
+				err = errors.Join(errors.New("it started"), s.Stop())
+			}
+			failed <- err
+		}()
+		eventually(t, phase, phases[phase])
+		cancel()
+		if err := <-failed; !errors.Is(err, context.Canceled) {
+			t.Errorf("cancelled in %s: %v", phase, err)
+		}
+		if left := append(processesBelow(dir), unfinished(dir)...); len(left) > 0 {
+			t.Errorf("cancelled in %s: left %v", phase, left)
+		}
+	}
+
+	s := start(t, Options{DataDir: dir, Volatile: true, Settings: map[string]string{"work_mem": "7MB"}})
+	for name, want := range map[string]string{"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off",
+		"data_checksums": "off", "work_mem": "7MB"} {
+		if got := query(t, s, `SELECT current_setting($1)`, name); got != want {
+			t.Errorf("volatile: %s is %s, want %s", name, got, want)
+		}
+	}
+}
+
+func TestDied(t *testing.T) {
+	t.Parallel()
+	dir := usedHome(t)
+	for sig, want := range map[syscall.Signal]string{
+		syscall.SIGKILL: "signal: killed",
+		syscall.SIGINT:  "shut down in order",
+	} {
+		s := start(t, Options{DataDir: dir})
+		kill(t, s.child.process.Pid, sig)
+		expectText(t, receive(t, s), want, "database system is ready to accept connections", journalFile)
+		if left := processesBelow(dir); len(left) > 0 {
+			t.Errorf("%v: left when Died reports: %v", sig, left)
+		}
+		began := time.Now()
+		if err := s.Stop(); err != nil || time.Since(began) > time.Second {
+			t.Errorf("Stop after %v took %v: %v", sig, time.Since(began), err)
+		}
+	}
+}
+
+// A server that reacts to nothing is killed in the end, and so is what it leaves.
+func TestStopInsists(t *testing.T) {
+	t.Parallel()
+	dir := usedHome(t)
+	s, err := Start(t.Context(), Options{DataDir: dir})
+	must(t, err)
+	s.patience = []step{{syscall.SIGINT, 50 * time.Millisecond}, {syscall.SIGQUIT, 50 * time.Millisecond},
+		{syscall.SIGKILL, 10 * time.Second}}
+	kill(t, s.child.process.Pid, syscall.SIGSTOP)
+	expectText(t, s.Stop(), "had to be ended by killed")
+	expectText(t, s.Stop(), "had to be ended by killed")
+	if left := processesBelow(dir); len(left) > 0 {
+		t.Errorf("left after Stop: %v", left)
+	}
+	start(t, Options{DataDir: dir})
+}
+
+// What a killed initdb leaves is never taken for a cluster, and the next start removes it.
+func TestKilledInitdb(t *testing.T) {
+	t.Parallel()
+	dir := newHome(t)
+	p := startProgram(t, dir, nil)
+	eventually(t, "initdb at work", func() bool {
+		found, _ := filepath.Glob(filepath.Join(dir, newPrefix+"*", "base"))
+		return len(found) > 0
+	})
+	initdb := unfinished(dir)[0]
+	p.cmd.Process.Kill()
+	p.exit()
+	if _, err := os.Stat(filepath.Join(dir, clusterDir)); !os.IsNotExist(err) {
+		t.Errorf("there is a cluster: %v", err)
+	}
+	// initdb cleans up when it can; this is one that could not.
+	must(t, os.MkdirAll(filepath.Join(initdb, "base"), 0o700))
+	writeFile(t, "15\n", initdb, versionFile)
+	start(t, Options{DataDir: dir})
+	if left := unfinished(dir); len(left) > 0 {
+		t.Errorf("left after the next start: %v", left)
+	}
+}
+
+func TestDefaultDir(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		uid       int
+		env, want string
+	}{
+		{0, "XDG_DATA_HOME=/x HOME=/root", "/var/lib/grantwood"},
+		{1000, "XDG_DATA_HOME=/x HOME=/home/a", "/x/grantwood"},
+		{1000, "XDG_DATA_HOME=x HOME=/home/a", "/home/a/.local/share/grantwood"},
+		{1000, "HOME=/home/a", "/home/a/.local/share/grantwood"},
+		{1000, "", ""},
+	}
+	for _, test := range tests {
+		got, err := defaultDir(test.uid, variables(strings.Fields(test.env)...))
+		if got != test.want || (err != nil) != (test.want == "") {
+			t.Errorf("uid %d, %s: %q, %v; want %q", test.uid, test.env, got, err, test.want)
+		}
+	}
+}
