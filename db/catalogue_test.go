@@ -102,7 +102,9 @@ func (c catalogue) lint() []string {
 		if owned && by != "account_id" && table != "memberships" {
 			report("%s has an account_id and is distributed by %q", table, by)
 		}
-		if by != "" && !slices.ContainsFunc(c.Columns, func(x column) bool { return x.Table == table && x.Column == by && strings.HasSuffix(x.Type, " not null") }) {
+		if by != "" && !slices.ContainsFunc(c.Columns, func(x column) bool {
+			return x.Table == table && x.Column == by && strings.HasSuffix(x.Type, " not null")
+		}) {
 			report("%s: %s must be there and not null", table, by)
 		}
 	}

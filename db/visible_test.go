@@ -88,7 +88,9 @@ func (a account) again(t testing.TB, v *graph.Viewer) *graph.Viewer {
 	return fresh
 }
 
-func window(order graph.Order) graph.Window { return graph.Window{Order: order, Limit: graph.MaxPageSize} }
+func window(order graph.Order) graph.Window {
+	return graph.Window{Order: order, Limit: graph.MaxPageSize}
+}
 
 // TestVisibleKeysAgree sets grants at random and compares three answers about every user and key: the predicate in SQL (in
 // lists, counts and look-ups), the set that @visible uses, and the words of the product, written down here once more.

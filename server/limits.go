@@ -31,7 +31,13 @@ func (limits) Validate(graphql.ExecutableSchema) error { return nil }
 func (l limits) MutateOperationContext(ctx context.Context, operation *graphql.OperationContext) *gqlerror.Error {
 	operation.DisableIntrospection = resolvers.IsNobody(ctx)
 	c := costing{variables: operation.Variables, fragments: map[string]int{}, max: l.maxCost + 1}
-	if cost := c.selections(operation.Operation.SelectionSet); cost > l.maxCost {
+	cost := c.selections(operation.Operation.SelectionSet)
+	if c.introspects && operation.DisableIntrospection {
+		err := gqlerror.Errorf("The schema is shown to callers with credentials only.")
+		errcode.Set(err, string(graph.Unauthenticated))
+		return err
+	}
+	if cost > l.maxCost {
 		err := gqlerror.Errorf("The operation costs more than %d points; ask for smaller pages or fewer fields.", l.maxCost)
 		errcode.Set(err, string(graph.TooComplex))
 		return err
@@ -41,9 +47,10 @@ func (l limits) MutateOperationContext(ctx context.Context, operation *graphql.O
 
 // costing sums what the fields of an operation cost, as @cost in the schema says. Sums stop at max.
 type costing struct {
-	variables map[string]any
-	fragments map[string]int
-	max       int
+	variables   map[string]any
+	fragments   map[string]int
+	max         int
+	introspects bool // a field asks for the schema
 }
 
 func (c *costing) selections(set ast.SelectionSet) int {
@@ -74,6 +81,7 @@ func (c *costing) fragment(f *ast.FragmentDefinition) int {
 }
 
 func (c *costing) field(f *ast.Field) int {
+	c.introspects = c.introspects || f.Name == "__schema" || f.Name == "__type"
 	weight, times := 1, 1
 	if f.Definition != nil {
 		if d := f.Definition.Directives.ForName("cost"); d != nil {

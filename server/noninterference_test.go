@@ -99,7 +99,9 @@ type who struct {
 	VisibleKey []string
 }
 
-func (w who) may(capability string) bool { return w.IsPrimary || slices.Contains(w.Granted, capability) }
+func (w who) may(capability string) bool {
+	return w.IsPrimary || slices.Contains(w.Granted, capability)
+}
 
 // deleteHidden deletes everything that the tables of product.md hide from a person. It is written from these tables, and
 // shares nothing with the predicates of the product.

@@ -89,7 +89,8 @@ func readParams(w http.ResponseWriter, r *http.Request) (*graphql.RawParams, *ht
 	params := &graphql.RawParams{Headers: r.Header}
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.UseNumber()
-	if err := decoder.Decode(params); err != nil || decoder.More() {
+	err = decoder.Decode(params)
+	if _, after := decoder.Token(); err != nil || !errors.Is(after, io.EOF) {
 		return nil, &httpRefusal{http.StatusBadRequest, "The body is one JSON object with query, operationName, variables and extensions."}
 	}
 	params.ReadTime = graphql.TraceTiming{Start: start, End: time.Now()}
