@@ -170,13 +170,19 @@ func (db *DB) SetApiKeyEnabled(ctx context.Context, v *graph.Viewer, in graph.Se
 		if err != nil {
 			return err
 		}
-		e := event{Action: graph.KeyWasEnabled, Key: &k.KeyID, Summary: "Enabled the key " + k.Name + "."}
-		if !k.Enabled {
-			e = event{Action: graph.KeyWasDisabled, Key: &k.KeyID, Summary: "Disabled the key " + k.Name + "."}
-		}
-		return audit(ctx, tx, v, k.AccountID, e)
+		return audit(ctx, tx, v, k.AccountID, switchEvent(k))
 	})
 	return key, err
+}
+
+func switchEvent(k *graph.ApiKey) event {
+	e := event{Action: graph.KeyWasEnabled, Key: &k.KeyID, Summary: "Enabled the key " + k.Name + "."}
+	e.Changes = []*graph.AuditChange{graph.Changed("status", string(graph.KeyDisabled), string(graph.KeyEnabled))}
+	if !k.Enabled {
+		e.Action, e.Summary = graph.KeyWasDisabled, "Disabled the key "+k.Name+"."
+		e.Changes = []*graph.AuditChange{graph.Changed("status", string(graph.KeyEnabled), string(graph.KeyDisabled))}
+	}
+	return e
 }
 
 // keyForChange reads a visible key and keeps others from changing it until the transaction ends.

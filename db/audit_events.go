@@ -2,6 +2,8 @@ package db
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 
 	"github.com/jmoiron/sqlx"
 
@@ -14,6 +16,7 @@ type event struct {
 	User    *graph.UUID // whom it concerns
 	Key     *graph.UUID // which key it concerns; who does not see it does not see the event
 	Summary string      // names no key and no user but these
+	Changes []*graph.AuditChange
 }
 
 // audit adds an event by v in the account.
@@ -29,16 +32,20 @@ func audit(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, account graph.UUID
 	case graph.KindOperator:
 		operator = &v.Operator.OperatorID
 	}
-	_, err := tx.ExecContext(ctx, `
+	changes, err := json.Marshal(append([]*graph.AuditChange{}, e.Changes...))
+	if err != nil {
+		return fmt.Errorf("write changes: %w", err)
+	}
+	_, err = tx.ExecContext(ctx, `
 		INSERT INTO audit_events (account_id, event_id, action, occurred_at, actor_user, actor_operator, actor_label, user_id, key_id,
-			summary, ip_address, request_id)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
-		account, newID(), e.Action, v.Request.At, user, operator, v.Label(), e.User, e.Key, e.Summary, address, v.Request.ID)
+			summary, changes, ip_address, request_id)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+		account, newID(), e.Action, v.Request.At, user, operator, v.Label(), e.User, e.Key, e.Summary, string(changes), address, v.Request.ID)
 	return err
 }
 
 var eventColumns = columnList{"account_id", "event_id", "action", "occurred_at", "actor_user", "actor_operator", "actor_label",
-	"user_id", "key_id", "summary", "ip_address", "request_id"}
+	"user_id", "key_id", "summary", "changes", "ip_address", "request_id"}
 
 // eventRow is an event as it is stored.
 type eventRow struct {
@@ -46,6 +53,7 @@ type eventRow struct {
 	ActorUser     *graph.UUID
 	ActorOperator *graph.UUID
 	UserID        *graph.UUID
+	Changes       graph.AuditChanges
 }
 
 // auditVisible is the condition on events e of the account $1.
@@ -118,6 +126,7 @@ func (db *DB) completeEvents(ctx context.Context, v *graph.Viewer, account graph
 	events := make([]*graph.AuditEvent, len(rows))
 	for i, row := range rows {
 		e := &row.AuditEvent
+		e.Changes = row.Changes
 		e.ActorUser, e.User, e.Key = users.at(row.ActorUser), users.at(row.UserID), keys.at(row.KeyID)
 		if row.ActorOperator != nil {
 			e.Operator = &graph.Operator{OperatorID: *row.ActorOperator, Label: e.ActorLabel}

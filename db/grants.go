@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"time"
 
 	"github.com/jmoiron/sqlx"
 
@@ -135,17 +136,8 @@ func (db *DB) SetGrant(ctx context.Context, v *graph.Viewer, in graph.SetGrantIn
 		if err := v.MaySetGrant(u, k, in); err != nil {
 			return err
 		}
-		changed, err := writeGrant(ctx, tx, v, u, k, in)
-		if err != nil {
+		if err := changeGrant(ctx, tx, v, u, k, in); err != nil {
 			return err
-		}
-		if changed {
-			if err := raiseRules(ctx, tx, u.AccountID, u.UserID); err != nil {
-				return err
-			}
-			if err := audit(ctx, tx, v, u.AccountID, grantEvent(u, k, in.State)); err != nil {
-				return err
-			}
 		}
 		grant = &graph.Grant{User: u, Key: k}
 		return tx.GetContext(ctx, grant, `
@@ -201,15 +193,60 @@ func writeGrant(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, u *graph.User
 	return rows > 0, err
 }
 
+// changeGrant sets what in says, if it is not so already, raises the version of the user's rules and notes the change.
+func changeGrant(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, u *graph.User, k *graph.ApiKey, in graph.SetGrantInput) error {
+	var before []*graph.Rule
+	err := tx.SelectContext(ctx, &before, `
+		SELECT enabled, expires_at
+		FROM grants
+		WHERE account_id = $1 AND user_id = $2 AND key_id = $3
+		FOR UPDATE`, u.AccountID, u.UserID, k.KeyID)
+	if err != nil {
+		return err
+	}
+	changed, err := writeGrant(ctx, tx, v, u, k, in)
+	if err != nil || !changed {
+		return err
+	}
+	if err := raiseRules(ctx, tx, u.AccountID, u.UserID); err != nil {
+		return err
+	}
+	e := grantEvent(u, k, in.State)
+	e.Changes = grantChanges(before, in)
+	return audit(ctx, tx, v, u.AccountID, e)
+}
+
+// grantChanges says what was set before, if anything, and what is set now.
+func grantChanges(before []*graph.Rule, in graph.SetGrantInput) []*graph.AuditChange {
+	state, end := graph.GrantInherit, ""
+	if len(before) == 1 {
+		state = graph.GrantDisabled
+		if before[0].Enabled {
+			state = graph.GrantEnabled
+		}
+		end = instant(before[0].ExpiresAt)
+	}
+	var list []*graph.AuditChange
+	if state != in.State {
+		list = append(list, graph.Changed("state", string(state), string(in.State)))
+	}
+	if after := instant(in.ExpiresAt); after != end {
+		list = append(list, graph.Changed("expiresAt", end, after))
+	}
+	return list
+}
+
+// instant writes a time as the API does; nothing for none.
+func instant(t *time.Time) string {
+	if t == nil {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339Nano)
+}
+
 // enableOwn gives the creator of a key the explicit grant for it.
 func enableOwn(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, k *graph.ApiKey) error {
-	if _, err := writeGrant(ctx, tx, v, v.User, k, graph.SetGrantInput{State: graph.GrantEnabled}); err != nil {
-		return err
-	}
-	if err := raiseRules(ctx, tx, k.AccountID, v.UserID()); err != nil {
-		return err
-	}
-	return audit(ctx, tx, v, k.AccountID, grantEvent(v.User, k, graph.GrantEnabled))
+	return changeGrant(ctx, tx, v, v.User, k, graph.SetGrantInput{State: graph.GrantEnabled})
 }
 
 func grantEvent(u *graph.User, k *graph.ApiKey, s graph.GrantState) event {

@@ -1,6 +1,10 @@
 package graph
 
-import "time"
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
 
 // AuditAction says what happened.
 type AuditAction string
@@ -36,6 +40,7 @@ type AuditEvent struct {
 	KeyID      *UUID
 	Key        *ApiKey
 	Summary    string
+	Changes    []*AuditChange
 	IPAddress  *string
 	RequestID  string
 }
@@ -62,6 +67,37 @@ func (e *AuditEvent) Actor() Actor {
 // VisibleTo reports whether v reads the audit trail and sees the key that the event concerns, if there is one.
 func (e *AuditEvent) VisibleTo(v *Viewer) bool {
 	return e != nil && v.Enters(e.AccountID) && v.SeesAudit() && (e.KeyID == nil || v.SeesKey(e.AccountID, *e.KeyID))
+}
+
+// AuditChange is a value that changed: what it was and what it is, nil where there was or is none.
+type AuditChange struct {
+	Field  string  `json:"field"`
+	Before *string `json:"before"`
+	After  *string `json:"after"`
+}
+
+// AuditChanges are the values that changed with an event. In the database they are JSON.
+type AuditChanges []*AuditChange
+
+// Scan reads JSON.
+func (c *AuditChanges) Scan(src any) error {
+	text, ok := src.([]byte)
+	if !ok {
+		return fmt.Errorf("scan changes: unexpected %T", src)
+	}
+	return json.Unmarshal(text, c)
+}
+
+// Changed notes a value that changed from one to another; an empty text stands for no value.
+func Changed(field, before, after string) *AuditChange {
+	c := &AuditChange{Field: field}
+	if before != "" {
+		c.Before = &before
+	}
+	if after != "" {
+		c.After = &after
+	}
+	return c
 }
 
 // AuditEventFilter restricts a list of events; all parts must match.

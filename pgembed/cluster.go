@@ -35,11 +35,12 @@ func (h *home) initCluster(ctx context.Context, p Programs, volatile bool) error
 	if err := h.mkdir(dir); err != nil {
 		return err
 	}
-	if err := h.initdb(ctx, p, dir, volatile); err != nil {
-		return errors.Join(err, h.root.RemoveAll(dir))
+	err := h.initdb(ctx, p, dir, volatile)
+	if err == nil {
+		err = h.root.Rename(dir, clusterDir) // fails when there is something that is no cluster
 	}
-	if err := h.root.Rename(dir, clusterDir); err != nil {
-		return err
+	if err != nil {
+		return errors.Join(err, h.root.RemoveAll(dir))
 	}
 	if volatile {
 		return nil

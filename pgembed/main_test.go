@@ -3,18 +3,21 @@ package pgembed
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
-	_ "github.com/lib/pq"
+	"github.com/lib/pq"
 )
 
 // The test binary is also the program that the tests kill: helperVariable holds the directory of its server.
@@ -117,6 +120,16 @@ func query(t *testing.T, s *Server, statement string, args ...any) string {
 		t.Fatalf("%s: %v", statement, err)
 	}
 	return value
+}
+
+// settings returns the server's settings that want names, by name.
+func settings(t *testing.T, s *Server, want map[string]string) map[string]string {
+	t.Helper()
+	names := slices.Collect(maps.Keys(want))
+	const find = `SELECT json_object_agg(name, current_setting(name)) FROM pg_settings WHERE name = ANY($1)`
+	var got map[string]string
+	must(t, json.Unmarshal([]byte(query(t, s, find, pq.Array(names))), &got))
+	return got
 }
 
 // eventually waits until done is true, and reports what after a minute.

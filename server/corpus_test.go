@@ -21,7 +21,7 @@ const (
 		viewerGrant { id enabled source expiresAt updatedAt user { id } key { id } }`
 	userFields       = `id displayName email role isPrimary status capabilities lastSignInAt createdAt`
 	grantFields      = `id enabled source expiresAt updatedAt user { id email } key { id name }`
-	eventFields      = `id action occurredAt actorLabel summary ipAddress requestId actor { __typename ... on User { id email } ... on Operator { label scopes } } user { id } key { id name }`
+	eventFields      = `id action occurredAt actorLabel summary changes { field before after } ipAddress requestId actor { __typename ... on User { id email } ... on Operator { label scopes } } user { id } key { id name }`
 	invitationFields = `id email capabilities role status sentAt expiresAt invitedBy { id } keys { id name }`
 	pageFields       = `totalCount pageInfo { hasNextPage hasPreviousPage startCursor endCursor }`
 	errorFields      = `userErrors { __typename code message path }`

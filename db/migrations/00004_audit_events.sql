@@ -14,6 +14,7 @@ CREATE TABLE audit_events (
     user_id        uuid,
     key_id         uuid,
     summary        text        NOT NULL,
+    changes        jsonb       NOT NULL DEFAULT '[]',
     ip_address     text,
     request_id     text        NOT NULL,
     CONSTRAINT audit_events_pkey PRIMARY KEY (account_id, event_id),

@@ -902,10 +902,22 @@ type AuditEvent implements Node @subject {
   key: ApiKey @visible
   "Sentence for people, without secrets."
   summary: String!
+  "Values that changed; empty where none did."
+  changes: [AuditChange!]!
   "Network address of the caller; null for operators and commands."
   ipAddress: String
   "ID of the request, as in the response header ` + "`" + `X-Request-Id` + "`" + `."
   requestId: String!
+}
+
+"A value that changed."
+type AuditChange {
+  "Name of the field, as in this schema."
+  field: String!
+  "What it was; null when there was none."
+  before: String
+  "What it is; null when there is none."
+  after: String
 }
 
 "Restriction of audit events. All parts must match; IDs of hidden or unknown users and keys match nothing."
@@ -1293,6 +1305,18 @@ func (ec *executionContext) childFields_ApiKeyPayload(ctx context.Context, field
 	return nil, fmt.Errorf("no field named %q was found under type ApiKeyPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_AuditChange(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "field":
+		return ec.fieldContext_AuditChange_field(ctx, field)
+	case "before":
+		return ec.fieldContext_AuditChange_before(ctx, field)
+	case "after":
+		return ec.fieldContext_AuditChange_after(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AuditChange", field.Name)
+}
+
 func (ec *executionContext) childFields_AuditEvent(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -1311,6 +1335,8 @@ func (ec *executionContext) childFields_AuditEvent(ctx context.Context, field gr
 		return ec.fieldContext_AuditEvent_key(ctx, field)
 	case "summary":
 		return ec.fieldContext_AuditEvent_summary(ctx, field)
+	case "changes":
+		return ec.fieldContext_AuditEvent_changes(ctx, field)
 	case "ipAddress":
 		return ec.fieldContext_AuditEvent_ipAddress(ctx, field)
 	case "requestId":
