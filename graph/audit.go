@@ -20,8 +20,11 @@ const (
 	GrantWasOff    AuditAction = "GRANT_DISABLED"
 	GrantWasReset  AuditAction = "GRANT_RESET"
 	KeyCreated     AuditAction = "KEY_CREATED"
+	KeyUpdated     AuditAction = "KEY_UPDATED"
 	KeyWasEnabled  AuditAction = "KEY_ENABLED"
 	KeyWasDisabled AuditAction = "KEY_DISABLED"
+	KeyWasDeleted  AuditAction = "KEY_DELETED"
+	SecretRotated  AuditAction = "SECRET_ROTATED"
 )
 
 // Actor is who did something: a *User or an *Operator.

@@ -17,7 +17,7 @@ func (o operation) names(trace string) bool {
 }
 
 const (
-	keyFields = `id key name kind isMaster status secretHint secretIssuedAt createdAt deletedAt viewerCanManage
+	keyFields = `id key name kind isMaster status secretHint secretIssuedAt previousSecretExpiresAt createdAt deletedAt viewerCanManage
 		viewerGrant { id enabled source expiresAt updatedAt user { id } key { id } }`
 	userFields       = `id displayName email role isPrimary status capabilities lastSignInAt createdAt`
 	grantFields      = `id enabled source expiresAt updatedAt user { id email } key { id name }`
@@ -152,7 +152,14 @@ func mutationOperations(o demoObjects) []operation {
 				map[string]any{"k": k, "u": o.users[9].ID}},
 			operation{`mutation($k: ID!) { inviteUser(input: {email: "nobody@test.example", access: {role: PRIMARY}, keyIds: [$k]}) { ` + errorFields + ` invitation { id } } }`, map[string]any{"k": k}},
 			operation{`mutation($k: ID!) { inviteUser(input: {email: "contractor@globex.example", access: {role: REPORTING}, keyIds: [$k]}) { ` + errorFields + ` invitation { id } } }`, map[string]any{"k": k}},
+			operation{`mutation($k: ID!) { updateApiKey(input: {keyId: $k}) { ` + errorFields + ` key { ` + keyFields + ` } } }`, map[string]any{"k": k}},
+			operation{`mutation($k: ID!) { rotateApiKeySecret(input: {keyId: $k, graceMinutes: 20000}) { ` + errorFields + ` secret key { id } } }`, map[string]any{"k": k}},
 			operation{`mutation($k: ID!) { setApiKeyEnabled(input: {keyId: $k, enabled: true}) { ` + errorFields + ` key { ` + keyFields + ` } } }`, map[string]any{"k": k}})
+	}
+	for _, k := range []string{missing, "nonsense"} {
+		list = append(list,
+			operation{`mutation($k: ID!) { deleteApiKey(input: {keyId: $k}) { ` + errorFields + ` key { id } } }`, map[string]any{"k": k}},
+			operation{`mutation($k: ID!) { rotateApiKeySecret(input: {keyId: $k}) { ` + errorFields + ` secret } }`, map[string]any{"k": k}})
 	}
 	for _, email := range []string{"alice@globex.example", "owner@initech.example", "nobody@test.example"} {
 		list = append(list, operation{`mutation($e: String!) { signIn(input: {email: $e, password: "a wrong password"}) { ` + errorFields + ` } }`, map[string]any{"e": email}})

@@ -121,8 +121,9 @@ func deleteHidden(t *testing.T, pool *sqlx.DB, email string) {
 	exec(`DELETE FROM audit_events WHERE key_id IS NOT NULL AND NOT key_id::text = ANY($1)`, pq.Array(w.VisibleKey))
 	// Secrets, and the hints of them.
 	exec(`UPDATE api_keys SET secret_hash = '\x00' WHERE secret_hash IS NOT NULL`)
+	exec(`UPDATE api_keys SET previous_secret_hash = '\x00' WHERE previous_secret_hash IS NOT NULL`)
 	if !w.may("ROTATE_SECRETS") {
-		exec(`UPDATE api_keys SET secret_hash = NULL, secret_hint = NULL, secret_issued_at = NULL`)
+		exec(`UPDATE api_keys SET secret_hash = NULL, secret_hint = NULL, secret_issued_at = NULL, previous_secret_hash = NULL, previous_secret_expires_at = NULL`)
 	}
 	if !w.may("VIEW_AUDIT") {
 		exec(`DELETE FROM audit_events`)

@@ -130,6 +130,30 @@ type Mutation struct {
 type Query struct {
 }
 
+// A new secret.
+type RotateAPIKeySecretPayload struct {
+	// Problems; empty on success.
+	UserErrors []graph.UserError `json:"userErrors"`
+	// The secret; shown this once, stored only as a hash.
+	Secret *string `json:"secret,omitempty"`
+	// The key.
+	Key *graph.ApiKey `json:"key,omitempty"`
+}
+
+func (RotateAPIKeySecretPayload) IsPayload() {}
+
+// Problems that the caller can correct; nothing was changed when there are any.
+func (this RotateAPIKeySecretPayload) GetUserErrors() []graph.UserError {
+	if this.UserErrors == nil {
+		return nil
+	}
+	interfaceSlice := make([]graph.UserError, 0, len(this.UserErrors))
+	for _, concrete := range this.UserErrors {
+		interfaceSlice = append(interfaceSlice, concrete)
+	}
+	return interfaceSlice
+}
+
 // What the server is.
 type ServerInfo struct {
 	// Software version.

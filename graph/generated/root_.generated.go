@@ -62,15 +62,18 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("AcceptInvitationInput", ec.unmarshalInputAcceptInvitationInput),
 			graphql.NewInputUnmarshaler("AccessInput", ec.unmarshalInputAccessInput),
 			graphql.NewInputUnmarshaler("ApiKeyFilter", ec.unmarshalInputApiKeyFilter),
+			graphql.NewInputUnmarshaler("ApiKeyIdInput", ec.unmarshalInputApiKeyIdInput),
 			graphql.NewInputUnmarshaler("ApiKeyOrder", ec.unmarshalInputApiKeyOrder),
 			graphql.NewInputUnmarshaler("AuditEventFilter", ec.unmarshalInputAuditEventFilter),
 			graphql.NewInputUnmarshaler("CreateAccountInput", ec.unmarshalInputCreateAccountInput),
 			graphql.NewInputUnmarshaler("CreateApiKeyInput", ec.unmarshalInputCreateApiKeyInput),
 			graphql.NewInputUnmarshaler("GrantFilter", ec.unmarshalInputGrantFilter),
 			graphql.NewInputUnmarshaler("InviteUserInput", ec.unmarshalInputInviteUserInput),
+			graphql.NewInputUnmarshaler("RotateApiKeySecretInput", ec.unmarshalInputRotateApiKeySecretInput),
 			graphql.NewInputUnmarshaler("SetApiKeyEnabledInput", ec.unmarshalInputSetApiKeyEnabledInput),
 			graphql.NewInputUnmarshaler("SetGrantInput", ec.unmarshalInputSetGrantInput),
 			graphql.NewInputUnmarshaler("SignInInput", ec.unmarshalInputSignInInput),
+			graphql.NewInputUnmarshaler("UpdateApiKeyInput", ec.unmarshalInputUpdateApiKeyInput),
 			graphql.NewInputUnmarshaler("UserFilter", ec.unmarshalInputUserFilter),
 			graphql.NewInputUnmarshaler("UserOrder", ec.unmarshalInputUserOrder),
 		)
@@ -726,6 +729,8 @@ type ApiKey implements Node @subject {
   secretHint: String @requires(capability: ROTATE_SECRETS, otherwise: NULL)
   "When the secret was issued. Requires ROTATE_SECRETS."
   secretIssuedAt: DateTime @requires(capability: ROTATE_SECRETS, otherwise: NULL)
+  "Until when the secret before it still works; null when it does not. Requires ROTATE_SECRETS."
+  previousSecretExpiresAt: DateTime @requires(capability: ROTATE_SECRETS, otherwise: NULL)
   "When the key was created."
   createdAt: DateTime!
   "When the key was deleted."
@@ -878,10 +883,16 @@ enum AuditAction {
   GRANT_RESET
   "A key was created."
   KEY_CREATED
+  "Name or kind of a key changed."
+  KEY_UPDATED
   "A key was enabled."
   KEY_ENABLED
   "A key was disabled."
   KEY_DISABLED
+  "A key was deleted."
+  KEY_DELETED
+  "A secret was issued for a key."
+  SECRET_ROTATED
 }
 
 "An entry of the audit trail; never changed or removed. Visible with VIEW_AUDIT when its key, if it has one, is visible."
@@ -1012,10 +1023,31 @@ type Mutation {
     "The key."
     input: CreateApiKeyInput!
   ): CreateApiKeyPayload @requires(capability: MANAGE_KEYS)
+  "Changes name and kind of a key. INVALID_STATE for a deleted one. Requires MANAGE_KEYS."
+  updateApiKey(
+    "Key and new values."
+    input: UpdateApiKeyInput!
+  ): ApiKeyPayload @requires(capability: MANAGE_KEYS)
   "Enables or disables a key for the provider's services. Requires MANAGE_KEYS."
   setApiKeyEnabled(
     "Key and state."
     input: SetApiKeyEnabledInput!
+  ): ApiKeyPayload @requires(capability: MANAGE_KEYS)
+  """
+  Issues a new secret and shows it this once; the first one for a key that has none. The old secret stops working at once,
+  or works on for ` + "`" + `graceMinutes` + "`" + `. INVALID_STATE for a deleted key. Requires ROTATE_SECRETS.
+  """
+  rotateApiKeySecret(
+    "The key."
+    input: RotateApiKeySecretInput!
+  ): RotateApiKeySecretPayload @requires(capability: ROTATE_SECRETS)
+  """
+  Deletes a key for good: its secrets are destroyed, its grants can no longer be changed, and it makes room under
+  ` + "`" + `AccountLimits.maxApiKeys` + "`" + `. The master key cannot be deleted: NOT_ALLOWED. Requires MANAGE_KEYS.
+  """
+  deleteApiKey(
+    "The key."
+    input: ApiKeyIdInput!
   ): ApiKeyPayload @requires(capability: MANAGE_KEYS)
   "Creates an account with its master key and an invitation for the primary user. For operators with ADMIN."
   createAccount(
@@ -1100,6 +1132,33 @@ input CreateApiKeyInput {
   kind: UnitKind!
 }
 
+"New values of a key. What is absent or null stays as it is."
+input UpdateApiKeyInput {
+  "ID of the key."
+  keyId: ID!
+  "New name."
+  name: String @constraint(rule: "min=1,max=100")
+  "New kind."
+  kind: UnitKind
+}
+
+"A key."
+input ApiKeyIdInput {
+  "ID of the key."
+  keyId: ID!
+}
+
+"A key whose secret is replaced."
+input RotateApiKeySecretInput {
+  "ID of the key."
+  keyId: ID!
+  """
+  Minutes for which the present secret works on. At most two secrets work at a time: while the one before the present one
+  still does, a rotation with minutes is refused with INVALID_STATE, and one without ends both.
+  """
+  graceMinutes: Int! = 0 @constraint(rule: "min=0,max=10080")
+}
+
 "A key and a state."
 input SetApiKeyEnabledInput {
   "ID of the key."
@@ -1170,6 +1229,16 @@ type ApiKeyPayload implements Payload {
 
 "A new key with its secret. Its creator gets an explicit grant for it."
 type CreateApiKeyPayload implements Payload {
+  "Problems; empty on success."
+  userErrors: [UserError!]!
+  "The secret; shown this once, stored only as a hash."
+  secret: String @sensitive
+  "The key."
+  key: ApiKey @visible
+}
+
+"A new secret."
+type RotateApiKeySecretPayload implements Payload {
   "Problems; empty on success."
   userErrors: [UserError!]!
   "The secret; shown this once, stored only as a hash."
@@ -1257,6 +1326,8 @@ func (ec *executionContext) childFields_ApiKey(ctx context.Context, field graphq
 		return ec.fieldContext_ApiKey_secretHint(ctx, field)
 	case "secretIssuedAt":
 		return ec.fieldContext_ApiKey_secretIssuedAt(ctx, field)
+	case "previousSecretExpiresAt":
+		return ec.fieldContext_ApiKey_previousSecretExpiresAt(ctx, field)
 	case "createdAt":
 		return ec.fieldContext_ApiKey_createdAt(ctx, field)
 	case "deletedAt":
@@ -1519,6 +1590,18 @@ func (ec *executionContext) childFields_PageInfo(ctx context.Context, field grap
 		return ec.fieldContext_PageInfo_endCursor(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PageInfo", field.Name)
+}
+
+func (ec *executionContext) childFields_RotateApiKeySecretPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "userErrors":
+		return ec.fieldContext_RotateApiKeySecretPayload_userErrors(ctx, field)
+	case "secret":
+		return ec.fieldContext_RotateApiKeySecretPayload_secret(ctx, field)
+	case "key":
+		return ec.fieldContext_RotateApiKeySecretPayload_key(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RotateApiKeySecretPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_ServerInfo(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -30,6 +30,8 @@ type AccountResolver interface {
 	AuditEvents(ctx context.Context, obj *graph.Account, first *int, after *string, filter *graph.AuditEventFilter) (*graph.AuditEventConnection, error)
 }
 type ApiKeyResolver interface {
+	PreviousSecretExpiresAt(ctx context.Context, obj *graph.ApiKey) (*time.Time, error)
+
 	ViewerGrant(ctx context.Context, obj *graph.ApiKey) (*graph.Grant, error)
 	ViewerCanManage(ctx context.Context, obj *graph.ApiKey) (bool, error)
 	Grants(ctx context.Context, obj *graph.ApiKey, first *int, after *string, enabled *bool) (*graph.GrantConnection, error)
@@ -41,7 +43,10 @@ type MutationResolver interface {
 	InviteUser(ctx context.Context, input graph.InviteUserInput) (*InviteUserPayload, error)
 	SetGrant(ctx context.Context, input graph.SetGrantInput) (*SetGrantPayload, error)
 	CreateAPIKey(ctx context.Context, input graph.CreateApiKeyInput) (*CreateAPIKeyPayload, error)
+	UpdateAPIKey(ctx context.Context, input graph.UpdateApiKeyInput) (*APIKeyPayload, error)
 	SetAPIKeyEnabled(ctx context.Context, input graph.SetApiKeyEnabledInput) (*APIKeyPayload, error)
+	RotateAPIKeySecret(ctx context.Context, input graph.RotateApiKeySecretInput) (*RotateAPIKeySecretPayload, error)
+	DeleteAPIKey(ctx context.Context, input graph.ApiKeyIdInput) (*APIKeyPayload, error)
 	CreateAccount(ctx context.Context, input graph.CreateAccountInput) (*CreateAccountPayload, error)
 }
 type QueryResolver interface {
@@ -758,12 +763,40 @@ func (ec *executionContext) field_Mutation_createApiKey_args(ctx context.Context
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_deleteApiKey_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (graph.ApiKeyIdInput, error) {
+			return ec.unmarshalNApiKeyIdInput2grantwoodᚋgraphᚐApiKeyIdInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_inviteUser_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (graph.InviteUserInput, error) {
 			return ec.unmarshalNInviteUserInput2grantwoodᚋgraphᚐInviteUserInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_rotateApiKeySecret_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (graph.RotateApiKeySecretInput, error) {
+			return ec.unmarshalNRotateApiKeySecretInput2grantwoodᚋgraphᚐRotateApiKeySecretInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -806,6 +839,20 @@ func (ec *executionContext) field_Mutation_signIn_args(ctx context.Context, rawA
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (graph.SignInInput, error) {
 			return ec.unmarshalNSignInInput2grantwoodᚋgraphᚐSignInInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_updateApiKey_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (graph.UpdateApiKeyInput, error) {
+			return ec.unmarshalNUpdateApiKeyInput2grantwoodᚋgraphᚐUpdateApiKeyInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1837,6 +1884,62 @@ func (ec *executionContext) _ApiKey_secretIssuedAt(ctx context.Context, field gr
 }
 func (ec *executionContext) fieldContext_ApiKey_secretIssuedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("ApiKey", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _ApiKey_previousSecretExpiresAt(ctx context.Context, field graphql.CollectedField, obj *graph.ApiKey) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ApiKey_previousSecretExpiresAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.ApiKey().PreviousSecretExpiresAt(ctx, obj)
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				by, err := ec.unmarshalNPrincipalKind2ᚕgrantwoodᚋgraphᚐPrincipalKindᚄ(ctx, []any{"USER"})
+				if err != nil {
+					var zeroVal *time.Time
+					return zeroVal, err
+				}
+				capability, err := ec.unmarshalOCapability2ᚖgrantwoodᚋgraphᚐCapability(ctx, "ROTATE_SECRETS")
+				if err != nil {
+					var zeroVal *time.Time
+					return zeroVal, err
+				}
+				orSelf, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *time.Time
+					return zeroVal, err
+				}
+				otherwise, err := ec.unmarshalNDenial2grantwoodᚋgraphᚋgeneratedᚐDenial(ctx, "NULL")
+				if err != nil {
+					var zeroVal *time.Time
+					return zeroVal, err
+				}
+				if ec.Directives.Requires == nil {
+					var zeroVal *time.Time
+					return zeroVal, errors.New("directive requires is not implemented")
+				}
+				return ec.Directives.Requires(ctx, obj, directive0, by, capability, nil, orSelf, otherwise)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ApiKey_previousSecretExpiresAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ApiKey", field, true, true, "DateTime")
 }
 
 func (ec *executionContext) _ApiKey_createdAt(ctx context.Context, field graphql.CollectedField, obj *graph.ApiKey) (ret graphql.Marshaler) {
@@ -4658,6 +4761,83 @@ func (ec *executionContext) fieldContext_Mutation_createApiKey(ctx context.Conte
 	return fc, nil
 }
 
+func (ec *executionContext) _Mutation_updateApiKey(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_updateApiKey(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().UpdateAPIKey(ctx, fc.Args["input"].(graph.UpdateApiKeyInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				by, err := ec.unmarshalNPrincipalKind2ᚕgrantwoodᚋgraphᚐPrincipalKindᚄ(ctx, []any{"USER"})
+				if err != nil {
+					var zeroVal *APIKeyPayload
+					return zeroVal, err
+				}
+				capability, err := ec.unmarshalOCapability2ᚖgrantwoodᚋgraphᚐCapability(ctx, "MANAGE_KEYS")
+				if err != nil {
+					var zeroVal *APIKeyPayload
+					return zeroVal, err
+				}
+				orSelf, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *APIKeyPayload
+					return zeroVal, err
+				}
+				otherwise, err := ec.unmarshalNDenial2grantwoodᚋgraphᚋgeneratedᚐDenial(ctx, "ERROR")
+				if err != nil {
+					var zeroVal *APIKeyPayload
+					return zeroVal, err
+				}
+				if ec.Directives.Requires == nil {
+					var zeroVal *APIKeyPayload
+					return zeroVal, errors.New("directive requires is not implemented")
+				}
+				return ec.Directives.Requires(ctx, nil, directive0, by, capability, nil, orSelf, otherwise)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *APIKeyPayload) graphql.Marshaler {
+			return ec.marshalOApiKeyPayload2ᚖgrantwoodᚋgraphᚋgeneratedᚐAPIKeyPayload(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_updateApiKey(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ApiKeyPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_updateApiKey_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Mutation_setApiKeyEnabled(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -4729,6 +4909,160 @@ func (ec *executionContext) fieldContext_Mutation_setApiKeyEnabled(ctx context.C
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_setApiKeyEnabled_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_rotateApiKeySecret(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_rotateApiKeySecret(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().RotateAPIKeySecret(ctx, fc.Args["input"].(graph.RotateApiKeySecretInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				by, err := ec.unmarshalNPrincipalKind2ᚕgrantwoodᚋgraphᚐPrincipalKindᚄ(ctx, []any{"USER"})
+				if err != nil {
+					var zeroVal *RotateAPIKeySecretPayload
+					return zeroVal, err
+				}
+				capability, err := ec.unmarshalOCapability2ᚖgrantwoodᚋgraphᚐCapability(ctx, "ROTATE_SECRETS")
+				if err != nil {
+					var zeroVal *RotateAPIKeySecretPayload
+					return zeroVal, err
+				}
+				orSelf, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *RotateAPIKeySecretPayload
+					return zeroVal, err
+				}
+				otherwise, err := ec.unmarshalNDenial2grantwoodᚋgraphᚋgeneratedᚐDenial(ctx, "ERROR")
+				if err != nil {
+					var zeroVal *RotateAPIKeySecretPayload
+					return zeroVal, err
+				}
+				if ec.Directives.Requires == nil {
+					var zeroVal *RotateAPIKeySecretPayload
+					return zeroVal, errors.New("directive requires is not implemented")
+				}
+				return ec.Directives.Requires(ctx, nil, directive0, by, capability, nil, orSelf, otherwise)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *RotateAPIKeySecretPayload) graphql.Marshaler {
+			return ec.marshalORotateApiKeySecretPayload2ᚖgrantwoodᚋgraphᚋgeneratedᚐRotateAPIKeySecretPayload(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_rotateApiKeySecret(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RotateApiKeySecretPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_rotateApiKeySecret_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_deleteApiKey(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_deleteApiKey(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().DeleteAPIKey(ctx, fc.Args["input"].(graph.ApiKeyIdInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				by, err := ec.unmarshalNPrincipalKind2ᚕgrantwoodᚋgraphᚐPrincipalKindᚄ(ctx, []any{"USER"})
+				if err != nil {
+					var zeroVal *APIKeyPayload
+					return zeroVal, err
+				}
+				capability, err := ec.unmarshalOCapability2ᚖgrantwoodᚋgraphᚐCapability(ctx, "MANAGE_KEYS")
+				if err != nil {
+					var zeroVal *APIKeyPayload
+					return zeroVal, err
+				}
+				orSelf, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *APIKeyPayload
+					return zeroVal, err
+				}
+				otherwise, err := ec.unmarshalNDenial2grantwoodᚋgraphᚋgeneratedᚐDenial(ctx, "ERROR")
+				if err != nil {
+					var zeroVal *APIKeyPayload
+					return zeroVal, err
+				}
+				if ec.Directives.Requires == nil {
+					var zeroVal *APIKeyPayload
+					return zeroVal, errors.New("directive requires is not implemented")
+				}
+				return ec.Directives.Requires(ctx, nil, directive0, by, capability, nil, orSelf, otherwise)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *APIKeyPayload) graphql.Marshaler {
+			return ec.marshalOApiKeyPayload2ᚖgrantwoodᚋgraphᚋgeneratedᚐAPIKeyPayload(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_deleteApiKey(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ApiKeyPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_deleteApiKey_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -5396,6 +5730,106 @@ func (ec *executionContext) fieldContext_Query___schema(_ context.Context, field
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields___Schema(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RotateApiKeySecretPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *RotateAPIKeySecretPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RotateApiKeySecretPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []graph.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕgrantwoodᚋgraphᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RotateApiKeySecretPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RotateApiKeySecretPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("FieldContext.Child cannot be called on type INTERFACE")
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RotateApiKeySecretPayload_secret(ctx context.Context, field graphql.CollectedField, obj *RotateAPIKeySecretPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RotateApiKeySecretPayload_secret(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Secret, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RotateApiKeySecretPayload_secret(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RotateApiKeySecretPayload", field, false, false, "String")
+}
+
+func (ec *executionContext) _RotateApiKeySecretPayload_key(ctx context.Context, field graphql.CollectedField, obj *RotateAPIKeySecretPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RotateApiKeySecretPayload_key(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Key, nil
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				if ec.Directives.Visible == nil {
+					var zeroVal *graph.ApiKey
+					return zeroVal, errors.New("directive visible is not implemented")
+				}
+				return ec.Directives.Visible(ctx, obj, directive0)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *graph.ApiKey) graphql.Marshaler {
+			return ec.marshalOApiKey2ᚖgrantwoodᚋgraphᚐApiKey(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RotateApiKeySecretPayload_key(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RotateApiKeySecretPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ApiKey(ctx, field)
 		},
 	}
 	return fc, nil
@@ -6996,6 +7430,48 @@ func UnmarshalApiKeyFilter(ctx context.Context, raw any) (graph.ApiKeyFilter, er
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputApiKeyIdInput(ctx context.Context, obj any) (graph.ApiKeyIdInput, error) {
+	var it graph.ApiKeyIdInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"keyId"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "keyId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("keyId"))
+			data, err := ec.unmarshalNID2grantwoodᚋgraphᚐID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.KeyID = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalApiKeyIdInput unmarshals raw into the ApiKeyIdInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalApiKeyIdInput(ctx context.Context, raw any) (graph.ApiKeyIdInput, error) {
+	var out graph.ApiKeyIdInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ApiKeyIdInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputApiKeyOrder(ctx context.Context, obj any) (APIKeyOrder, error) {
 	var it APIKeyOrder
 	if obj == nil {
@@ -7509,6 +7985,79 @@ func UnmarshalInviteUserInput(ctx context.Context, raw any) (graph.InviteUserInp
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputRotateApiKeySecretInput(ctx context.Context, obj any) (graph.RotateApiKeySecretInput, error) {
+	var it graph.RotateApiKeySecretInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["graceMinutes"]; !present {
+		asMap["graceMinutes"] = 0
+	}
+
+	fieldsInOrder := [...]string{"keyId", "graceMinutes"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "keyId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("keyId"))
+			data, err := ec.unmarshalNID2grantwoodᚋgraphᚐID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.KeyID = data
+		case "graceMinutes":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("graceMinutes"))
+			directive0 := func(ctx context.Context) (any, error) { return ec.unmarshalNInt2int(ctx, v) }
+
+			directive1 := func(ctx context.Context) (any, error) {
+				rule, err := ec.unmarshalNString2string(ctx, "min=0,max=10080")
+				if err != nil {
+					var zeroVal int
+					return zeroVal, err
+				}
+				if ec.Directives.Constraint == nil {
+					var zeroVal int
+					return zeroVal, errors.New("directive constraint is not implemented")
+				}
+				return ec.Directives.Constraint(ctx, obj, directive0, rule)
+			}
+
+			tmp, err := directive1(ctx)
+			if err != nil {
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
+			if data, ok := tmp.(int); ok {
+				it.GraceMinutes = data
+			} else {
+				err := fmt.Errorf(`unexpected type %T from directive, should be int`, tmp)
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalRotateApiKeySecretInput unmarshals raw into the RotateApiKeySecretInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalRotateApiKeySecretInput(ctx context.Context, raw any) (graph.RotateApiKeySecretInput, error) {
+	var out graph.RotateApiKeySecretInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "RotateApiKeySecretInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputSetApiKeyEnabledInput(ctx context.Context, obj any) (graph.SetApiKeyEnabledInput, error) {
 	var it graph.SetApiKeyEnabledInput
 	if obj == nil {
@@ -7714,6 +8263,84 @@ func (ec *executionContext) unmarshalInputSignInInput(ctx context.Context, obj a
 func UnmarshalSignInInput(ctx context.Context, raw any) (graph.SignInInput, error) {
 	var out graph.SignInInput
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "SignInInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputUpdateApiKeyInput(ctx context.Context, obj any) (graph.UpdateApiKeyInput, error) {
+	var it graph.UpdateApiKeyInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"keyId", "name", "kind"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "keyId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("keyId"))
+			data, err := ec.unmarshalNID2grantwoodᚋgraphᚐID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.KeyID = data
+		case "name":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
+			directive0 := func(ctx context.Context) (any, error) { return ec.unmarshalOString2ᚖstring(ctx, v) }
+
+			directive1 := func(ctx context.Context) (any, error) {
+				rule, err := ec.unmarshalNString2string(ctx, "min=1,max=100")
+				if err != nil {
+					var zeroVal *string
+					return zeroVal, err
+				}
+				if ec.Directives.Constraint == nil {
+					var zeroVal *string
+					return zeroVal, errors.New("directive constraint is not implemented")
+				}
+				return ec.Directives.Constraint(ctx, obj, directive0, rule)
+			}
+
+			tmp, err := directive1(ctx)
+			if err != nil {
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
+			if data, ok := tmp.(*string); ok {
+				it.Name = data
+			} else if tmp == nil {
+				it.Name = nil
+			} else {
+				err := fmt.Errorf(`unexpected type %T from directive, should be *string`, tmp)
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
+		case "kind":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("kind"))
+			data, err := ec.unmarshalOUnitKind2ᚖgrantwoodᚋgraphᚐUnitKind(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Kind = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalUpdateApiKeyInput unmarshals raw into the UpdateApiKeyInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalUpdateApiKeyInput(ctx context.Context, raw any) (graph.UpdateApiKeyInput, error) {
+	var out graph.UpdateApiKeyInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "UpdateApiKeyInput", raw, &out)
 	return out, err
 }
 
@@ -7939,6 +8566,13 @@ func (ec *executionContext) _Payload(ctx context.Context, sel ast.SelectionSet, 
 			return graphql.Null
 		}
 		return ec._SetGrantPayload(ctx, sel, obj)
+	case RotateAPIKeySecretPayload:
+		return ec._RotateApiKeySecretPayload(ctx, sel, &obj)
+	case *RotateAPIKeySecretPayload:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._RotateApiKeySecretPayload(ctx, sel, obj)
 	case InviteUserPayload:
 		return ec._InviteUserPayload(ctx, sel, &obj)
 	case *InviteUserPayload:
@@ -8197,6 +8831,12 @@ func (ec *executionContext) _ApiKey(ctx context.Context, sel ast.SelectionSet, o
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "previousSecretExpiresAt":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._ApiKey_previousSecretExpiresAt(ctx, field, obj)
+				})
 		case "createdAt":
 			out.Values[i] = ec._ApiKey_createdAt(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -9167,9 +9807,30 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
+		case "updateApiKey":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_updateApiKey(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
 		case "setApiKeyEnabled":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_setApiKeyEnabled(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "rotateApiKeySecret":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_rotateApiKeySecret(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "deleteApiKey":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_deleteApiKey(ctx, field)
 			})
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
@@ -9346,6 +10007,49 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 			})
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var rotateApiKeySecretPayloadImplementors = []string{"RotateApiKeySecretPayload", "Payload"}
+
+func (ec *executionContext) _RotateApiKeySecretPayload(ctx context.Context, sel ast.SelectionSet, obj *RotateAPIKeySecretPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, rotateApiKeySecretPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RotateApiKeySecretPayload")
+		case "userErrors":
+			out.Values[i] = ec._RotateApiKeySecretPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "secret":
+			out.Values[i] = ec._RotateApiKeySecretPayload_secret(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "key":
+			out.Values[i] = ec._RotateApiKeySecretPayload_key(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -9901,6 +10605,11 @@ func (ec *executionContext) marshalNApiKeyEdge2ᚖgrantwoodᚋgraphᚐApiKeyEdge
 	return ec._ApiKeyEdge(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNApiKeyIdInput2grantwoodᚋgraphᚐApiKeyIdInput(ctx context.Context, v any) (graph.ApiKeyIdInput, error) {
+	res, err := ec.unmarshalInputApiKeyIdInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalNApiKeyOrder2grantwoodᚋgraphᚋgeneratedᚐAPIKeyOrder(ctx context.Context, v any) (APIKeyOrder, error) {
 	res, err := ec.unmarshalInputApiKeyOrder(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -10363,6 +11072,11 @@ func (ec *executionContext) marshalNRole2grantwoodᚋgraphᚐRole(ctx context.Co
 	return res
 }
 
+func (ec *executionContext) unmarshalNRotateApiKeySecretInput2grantwoodᚋgraphᚐRotateApiKeySecretInput(ctx context.Context, v any) (graph.RotateApiKeySecretInput, error) {
+	res, err := ec.unmarshalInputRotateApiKeySecretInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) marshalNServerInfo2ᚖgrantwoodᚋgraphᚋgeneratedᚐServerInfo(ctx context.Context, sel ast.SelectionSet, v *ServerInfo) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "ServerInfo!")
@@ -10399,6 +11113,11 @@ func (ec *executionContext) marshalNUnitKind2grantwoodᚋgraphᚐUnitKind(ctx co
 		graphql.AddInvalidNullFromMarshaler(ctx, "UnitKind!")
 	}
 	return res
+}
+
+func (ec *executionContext) unmarshalNUpdateApiKeyInput2grantwoodᚋgraphᚐUpdateApiKeyInput(ctx context.Context, v any) (graph.UpdateApiKeyInput, error) {
+	res, err := ec.unmarshalInputUpdateApiKeyInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalNUser2ᚕᚖgrantwoodᚋgraphᚐUserᚄ(ctx context.Context, sel ast.SelectionSet, v []*graph.User) graphql.Marshaler {
@@ -10896,6 +11615,13 @@ func (ec *executionContext) marshalORole2ᚖgrantwoodᚋgraphᚐRole(ctx context
 	return res
 }
 
+func (ec *executionContext) marshalORotateApiKeySecretPayload2ᚖgrantwoodᚋgraphᚋgeneratedᚐRotateAPIKeySecretPayload(ctx context.Context, sel ast.SelectionSet, v *RotateAPIKeySecretPayload) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._RotateApiKeySecretPayload(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalOSetGrantPayload2ᚖgrantwoodᚋgraphᚋgeneratedᚐSetGrantPayload(ctx context.Context, sel ast.SelectionSet, v *SetGrantPayload) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -10969,6 +11695,25 @@ func (ec *executionContext) marshalOUnitKind2ᚕgrantwoodᚋgraphᚐUnitKindᚄ(
 	}
 
 	return ret
+}
+
+func (ec *executionContext) unmarshalOUnitKind2ᚖgrantwoodᚋgraphᚐUnitKind(ctx context.Context, v any) (*graph.UnitKind, error) {
+	if v == nil {
+		return nil, nil
+	}
+	tmp, err := scalar.UnmarshalString(v)
+	res := graph.UnitKind(tmp)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOUnitKind2ᚖgrantwoodᚋgraphᚐUnitKind(ctx context.Context, sel ast.SelectionSet, v *graph.UnitKind) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := scalar.MarshalString(string(*v))
+	return res
 }
 
 func (ec *executionContext) marshalOUser2ᚖgrantwoodᚋgraphᚐUser(ctx context.Context, sel ast.SelectionSet, v *graph.User) graphql.Marshaler {
