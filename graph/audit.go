@@ -25,6 +25,9 @@ const (
 	KeyWasDisabled AuditAction = "KEY_DISABLED"
 	KeyWasDeleted  AuditAction = "KEY_DELETED"
 	SecretRotated  AuditAction = "SECRET_ROTATED"
+
+	KeyRequested      AuditAction = "KEY_REQUESTED"
+	KeyRequestDecided AuditAction = "KEY_REQUEST_DECIDED"
 )
 
 // Actor is who did something: a *User or an *Operator.

@@ -122,6 +122,28 @@ func (this InviteUserPayload) GetUserErrors() []graph.UserError {
 	return interfaceSlice
 }
 
+// A changed key request.
+type KeyRequestPayload struct {
+	// Problems; empty on success.
+	UserErrors []graph.UserError `json:"userErrors"`
+	// The request.
+	KeyRequest *graph.KeyRequest `json:"keyRequest,omitempty"`
+}
+
+func (KeyRequestPayload) IsPayload() {}
+
+// Problems that the caller can correct; nothing was changed when there are any.
+func (this KeyRequestPayload) GetUserErrors() []graph.UserError {
+	if this.UserErrors == nil {
+		return nil
+	}
+	interfaceSlice := make([]graph.UserError, 0, len(this.UserErrors))
+	for _, concrete := range this.UserErrors {
+		interfaceSlice = append(interfaceSlice, concrete)
+	}
+	return interfaceSlice
+}
+
 // Entry points for changing. They run one after the other, in the order of the operation.
 type Mutation struct {
 }

@@ -67,8 +67,11 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("AuditEventFilter", ec.unmarshalInputAuditEventFilter),
 			graphql.NewInputUnmarshaler("CreateAccountInput", ec.unmarshalInputCreateAccountInput),
 			graphql.NewInputUnmarshaler("CreateApiKeyInput", ec.unmarshalInputCreateApiKeyInput),
+			graphql.NewInputUnmarshaler("DecideKeyRequestInput", ec.unmarshalInputDecideKeyRequestInput),
 			graphql.NewInputUnmarshaler("GrantFilter", ec.unmarshalInputGrantFilter),
 			graphql.NewInputUnmarshaler("InviteUserInput", ec.unmarshalInputInviteUserInput),
+			graphql.NewInputUnmarshaler("KeyRequestIdInput", ec.unmarshalInputKeyRequestIdInput),
+			graphql.NewInputUnmarshaler("RequestApiKeyInput", ec.unmarshalInputRequestApiKeyInput),
 			graphql.NewInputUnmarshaler("RotateApiKeySecretInput", ec.unmarshalInputRotateApiKeySecretInput),
 			graphql.NewInputUnmarshaler("SetApiKeyEnabledInput", ec.unmarshalInputSetApiKeyEnabledInput),
 			graphql.NewInputUnmarshaler("SetGrantInput", ec.unmarshalInputSetGrantInput),
@@ -516,6 +519,15 @@ type Account implements Node @subject {
     "Only invitations in this state."
     status: InvitationStatus
   ): InvitationConnection @cost(page: true) @requires(by: [USER, OPERATOR], capability: MANAGE_USERS, scope: SUPPORT)
+  "Key requests, newest first: all of them with MANAGE_KEYS, otherwise the caller's own."
+  keyRequests(
+    "Page size from the start; 20 when absent."
+    first: Int @constraint(rule: "min=1,max=100")
+    "Continue after this cursor."
+    after: String
+    "Only requests in this state."
+    status: KeyRequestStatus
+  ): KeyRequestConnection! @cost(page: true)
   "Audit trail, newest first, without events about hidden keys. Requires VIEW_AUDIT."
   auditEvents(
     "Page size from the start; 20 when absent."
@@ -798,6 +810,64 @@ type ApiKeyEdge {
   node: ApiKey! @visible
 }
 
+"State of a key request."
+enum KeyRequestStatus {
+  "Waiting for the provider."
+  PENDING
+  "Answered with a new key."
+  APPROVED
+  "Refused."
+  REJECTED
+  "Withdrawn."
+  CANCELLED
+}
+
+"A wish for a key beyond the account's limit. Visible to who asked, with MANAGE_KEYS, and to operators."
+type KeyRequest implements Node @subject {
+  "Global ID."
+  id: ID!
+  "The account, which tells operators whose request it is."
+  account: Account @visible
+  "Name for the key."
+  name: String!
+  "What the key shall stand for."
+  kind: UnitKind!
+  "Why it is needed."
+  reason: String!
+  "State."
+  status: KeyRequestStatus!
+  "Who asked; null when they are not visible or no longer there."
+  requestedBy: User @visible
+  "When it was asked."
+  createdAt: DateTime!
+  "When it was answered or withdrawn."
+  decidedAt: DateTime
+  "The operator's remark."
+  decisionNote: String
+  "The new key, when it is visible. It has no secret until ` + "`" + `rotateApiKeySecret` + "`" + ` issues one, so operators never see it."
+  key: ApiKey @visible
+}
+
+"A page of key requests."
+type KeyRequestConnection {
+  "Elements with cursors."
+  edges: [KeyRequestEdge!]! @visible
+  "Elements."
+  nodes: [KeyRequest!]! @visible
+  "Position."
+  pageInfo: PageInfo!
+  "Number of visible requests that match."
+  totalCount: Int!
+}
+
+"A key request in a page."
+type KeyRequestEdge {
+  "Cursor."
+  cursor: String!
+  "The request."
+  node: KeyRequest! @visible
+}
+
 "Where an effective grant comes from."
 enum GrantSource {
   "Set for this user and key."
@@ -893,6 +963,10 @@ enum AuditAction {
   KEY_DELETED
   "A secret was issued for a key."
   SECRET_ROTATED
+  "A key was requested."
+  KEY_REQUESTED
+  "A key request was answered or withdrawn."
+  KEY_REQUEST_DECIDED
 }
 
 "An entry of the audit trail; never changed or removed. Visible with VIEW_AUDIT when its key, if it has one, is visible."
@@ -988,6 +1062,13 @@ type Query {
     "ID of the account; needed by operators, optional for others."
     id: ID
   ): Account @visible @requires(by: [USER, OPERATOR], scope: SUPPORT)
+  "Key requests of all accounts that wait for an answer, oldest first. For operators with SUPPORT."
+  pendingKeyRequests(
+    "Page size from the start; 20 when absent."
+    first: Int @constraint(rule: "min=1,max=100")
+    "Continue after this cursor."
+    after: String
+  ): KeyRequestConnection @cost(page: true) @requires(by: [OPERATOR], scope: SUPPORT)
 }
 
 # ---------------------------------------------------------------------------
@@ -1023,6 +1104,19 @@ type Mutation {
     "The key."
     input: CreateApiKeyInput!
   ): CreateApiKeyPayload @requires(capability: MANAGE_KEYS)
+  """
+  Asks the provider for a key, for when the account has reached ` + "`" + `AccountLimits.maxApiKeys` + "`" + `. At most 100 requests of an
+  account wait at a time. Requires MANAGE_KEYS.
+  """
+  requestApiKey(
+    "The wish."
+    input: RequestApiKeyInput!
+  ): KeyRequestPayload @requires(capability: MANAGE_KEYS)
+  "Withdraws a visible request: one's own, with MANAGE_KEYS any. INVALID_STATE when it is answered."
+  cancelKeyRequest(
+    "The request."
+    input: KeyRequestIdInput!
+  ): KeyRequestPayload @requires
   "Changes name and kind of a key. INVALID_STATE for a deleted one. Requires MANAGE_KEYS."
   updateApiKey(
     "Key and new values."
@@ -1054,6 +1148,19 @@ type Mutation {
     "The account."
     input: CreateAccountInput!
   ): CreateAccountPayload @requires(by: [OPERATOR], scope: ADMIN)
+  """
+  Answers a key request with a new key, beyond the account's limit, that has no secret yet. It is enabled for who asked,
+  when they are still an active user. INVALID_STATE when the request was rejected or withdrawn. For operators with ADMIN.
+  """
+  approveKeyRequest(
+    "Request and remark."
+    input: DecideKeyRequestInput!
+  ): KeyRequestPayload @requires(by: [OPERATOR], scope: ADMIN)
+  "Answers a key request with no. INVALID_STATE when it was approved or withdrawn. For operators with ADMIN."
+  rejectKeyRequest(
+    "Request and remark."
+    input: DecideKeyRequestInput!
+  ): KeyRequestPayload @requires(by: [OPERATOR], scope: ADMIN)
 }
 
 # ---------------------------------------------------------------------------
@@ -1130,6 +1237,30 @@ input CreateApiKeyInput {
   name: String! @constraint(rule: "min=1,max=100")
   "What it stands for."
   kind: UnitKind!
+}
+
+"A wish for a key."
+input RequestApiKeyInput {
+  "Name for the key."
+  name: String! @constraint(rule: "min=1,max=100")
+  "What it shall stand for."
+  kind: UnitKind!
+  "Why it is needed; the provider reads it."
+  reason: String! @constraint(rule: "min=1,max=2000")
+}
+
+"A key request."
+input KeyRequestIdInput {
+  "ID of the request."
+  keyRequestId: ID!
+}
+
+"Answer to a key request."
+input DecideKeyRequestInput {
+  "ID of the request."
+  keyRequestId: ID!
+  "Remark for the account; kept from the first answer when that is repeated."
+  note: String @constraint(rule: "min=1,max=2000")
 }
 
 "New values of a key. What is absent or null stays as it is."
@@ -1237,6 +1368,14 @@ type CreateApiKeyPayload implements Payload {
   key: ApiKey @visible
 }
 
+"A changed key request."
+type KeyRequestPayload implements Payload {
+  "Problems; empty on success."
+  userErrors: [UserError!]!
+  "The request."
+  keyRequest: KeyRequest @visible
+}
+
 "A new secret."
 type RotateApiKeySecretPayload implements Payload {
   "Problems; empty on success."
@@ -1290,6 +1429,8 @@ func (ec *executionContext) childFields_Account(ctx context.Context, field graph
 		return ec.fieldContext_Account_grants(ctx, field)
 	case "invitations":
 		return ec.fieldContext_Account_invitations(ctx, field)
+	case "keyRequests":
+		return ec.fieldContext_Account_keyRequests(ctx, field)
 	case "auditEvents":
 		return ec.fieldContext_Account_auditEvents(ctx, field)
 	case "limits":
@@ -1566,6 +1707,68 @@ func (ec *executionContext) childFields_InviteUserPayload(ctx context.Context, f
 		return ec.fieldContext_InviteUserPayload_link(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type InviteUserPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_KeyRequest(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_KeyRequest_id(ctx, field)
+	case "account":
+		return ec.fieldContext_KeyRequest_account(ctx, field)
+	case "name":
+		return ec.fieldContext_KeyRequest_name(ctx, field)
+	case "kind":
+		return ec.fieldContext_KeyRequest_kind(ctx, field)
+	case "reason":
+		return ec.fieldContext_KeyRequest_reason(ctx, field)
+	case "status":
+		return ec.fieldContext_KeyRequest_status(ctx, field)
+	case "requestedBy":
+		return ec.fieldContext_KeyRequest_requestedBy(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_KeyRequest_createdAt(ctx, field)
+	case "decidedAt":
+		return ec.fieldContext_KeyRequest_decidedAt(ctx, field)
+	case "decisionNote":
+		return ec.fieldContext_KeyRequest_decisionNote(ctx, field)
+	case "key":
+		return ec.fieldContext_KeyRequest_key(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type KeyRequest", field.Name)
+}
+
+func (ec *executionContext) childFields_KeyRequestConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_KeyRequestConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_KeyRequestConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_KeyRequestConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_KeyRequestConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type KeyRequestConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_KeyRequestEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_KeyRequestEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_KeyRequestEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type KeyRequestEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_KeyRequestPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "userErrors":
+		return ec.fieldContext_KeyRequestPayload_userErrors(ctx, field)
+	case "keyRequest":
+		return ec.fieldContext_KeyRequestPayload_keyRequest(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type KeyRequestPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_Operator(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
