@@ -133,6 +133,10 @@ func deleteHidden(t *testing.T, pool *sqlx.DB, email string) {
 		exec(`UPDATE users SET last_sign_in_at = NULL WHERE user_id <> $1`, w.User)
 		exec(`UPDATE users SET granted = '{}' WHERE user_id <> $1`, w.User)
 	}
+	if !w.may("MANAGE_KEYS") {
+		exec(`DELETE FROM key_requests WHERE requested_by <> $1`, w.User)
+	}
+	exec(`DELETE FROM idempotency_keys`)
 	if !w.may("MANAGE_GRANTS") {
 		exec(`DELETE FROM grants WHERE user_id <> $1`, w.User)
 	}
