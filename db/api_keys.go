@@ -123,28 +123,45 @@ func insertKey(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, account graph.
 // user gets an explicit grant for it. LimitReached when the account has as many keys as it may create.
 func (db *DB) CreateApiKey(ctx context.Context, v *graph.Viewer, in graph.CreateApiKeyInput) (*graph.ApiKey, string, error) {
 	var made madeKey
-	err := db.changeAs(ctx, v, graph.ManageKeys, changes, "create key", func(tx *sqlx.Tx, v *graph.Viewer) error {
-		a, err := lockAccount(ctx, tx, v.AccountID())
-		if err != nil {
-			return err
-		}
-		var keys int
-		err = tx.GetContext(ctx, &keys, `
-			SELECT count(*) FROM api_keys
-			WHERE account_id = $1 AND deleted_at IS NULL`, a.AccountID)
-		if err != nil {
-			return err
-		}
-		if err := a.MayCreateKey(keys); err != nil {
-			return err
-		}
-		made, err = insertKey(ctx, tx, v, a.AccountID, newKey{Name: in.Name, Kind: in.Kind, WithSecret: true})
-		if err != nil || v.IsPrimary() {
-			return err
-		}
-		return enableOwn(ctx, tx, v, made.Key)
+	var answer keyWithSecret
+	var repeated bool
+	err := db.changeAs(ctx, v, graph.ManageKeys, changes, "create key", func(tx *sqlx.Tx, v *graph.Viewer) (err error) {
+		repeated, err = once(ctx, tx, v, call{"createApiKey", in.IdempotencyKey, in}, &answer, func() error {
+			if made, err = createKey(ctx, tx, v, newKey{Name: in.Name, Kind: in.Kind, WithSecret: true}); err != nil {
+				return err
+			}
+			answer = keyWithSecret{made.Key.KeyID, made.Secret}
+			return nil
+		})
+		return err
 	})
-	return made.Key, made.Secret, err
+	if err != nil || !repeated {
+		return made.Key, made.Secret, err
+	}
+	return db.keyAgain(ctx, v, answer, repeatedKey)
+}
+
+// createKey makes a key as far as the account's limit allows.
+func createKey(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, n newKey) (madeKey, error) {
+	a, err := lockAccount(ctx, tx, v.AccountID())
+	if err != nil {
+		return madeKey{}, err
+	}
+	var keys int
+	err = tx.GetContext(ctx, &keys, `
+		SELECT count(*) FROM api_keys
+		WHERE account_id = $1 AND deleted_at IS NULL`, a.AccountID)
+	if err != nil {
+		return madeKey{}, err
+	}
+	if err := a.MayCreateKey(keys); err != nil {
+		return madeKey{}, err
+	}
+	made, err := insertKey(ctx, tx, v, a.AccountID, n)
+	if err != nil || v.IsPrimary() {
+		return made, err
+	}
+	return made, enableOwn(ctx, tx, v, made.Key)
 }
 
 // SetApiKeyEnabled says whether the provider's services accept a key that v sees; a repeat changes nothing. NotFound for

@@ -13,11 +13,23 @@ import (
 // RequestApiKey asks the provider for a key. LimitReached when too many requests of the account wait.
 func (db *DB) RequestApiKey(ctx context.Context, v *graph.Viewer, in graph.RequestApiKeyInput) (*graph.KeyRequest, error) {
 	var made *graph.KeyRequest
+	var request graph.UUID
+	var repeated bool
 	err := db.changeAs(ctx, v, graph.ManageKeys, stays, "request key", func(tx *sqlx.Tx, v *graph.Viewer) (err error) {
-		made, err = insertKeyRequest(ctx, tx, v, in)
+		repeated, err = once(ctx, tx, v, call{"requestApiKey", in.IdempotencyKey, in}, &request, func() error {
+			if made, err = insertKeyRequest(ctx, tx, v, in); err != nil {
+				return err
+			}
+			request = made.RequestID
+			return nil
+		})
 		return err
 	})
-	return made, err
+	if err != nil || !repeated {
+		return made, err
+	}
+	list, err := db.KeyRequests(ctx, v, v.AccountID(), []graph.UUID{request})
+	return only(list, err, repeatedKey)
 }
 
 func insertKeyRequest(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, in graph.RequestApiKeyInput) (*graph.KeyRequest, error) {
@@ -167,11 +179,5 @@ func decide(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, q *graph.KeyReque
 // keyRequest reads a request anew after a change of it.
 func (db *DB) keyRequest(ctx context.Context, v *graph.Viewer, id graph.ID) (*graph.KeyRequest, error) {
 	list, err := db.KeyRequests(ctx, v, id.Account, []graph.UUID{id.Object})
-	if err != nil {
-		return nil, err
-	}
-	if len(list) == 0 {
-		return nil, graph.Missing("input.keyRequestId")
-	}
-	return list[0], nil
+	return only(list, err, "input.keyRequestId")
 }

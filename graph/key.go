@@ -119,6 +119,8 @@ type ApiKeyFilter struct {
 type CreateApiKeyInput struct {
 	Name string
 	Kind UnitKind
+	// IdempotencyKey is no part of what is compared with an earlier call.
+	IdempotencyKey *string `json:"-"`
 }
 
 // UpdateApiKeyInput holds new values of a key; what is nil stays as it is.

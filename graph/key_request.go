@@ -73,6 +73,8 @@ type RequestApiKeyInput struct {
 	Name   string
 	Kind   UnitKind
 	Reason string
+	// IdempotencyKey is no part of what is compared with an earlier call.
+	IdempotencyKey *string `json:"-"`
 }
 
 // KeyRequestIdInput names a key request.

@@ -6,6 +6,8 @@ import "time"
 type RotateApiKeySecretInput struct {
 	KeyID        ID
 	GraceMinutes int
+	// IdempotencyKey is no part of what is compared with an earlier call.
+	IdempotencyKey *string `json:"-"`
 }
 
 // HasSecret reports whether a secret was issued for the key.

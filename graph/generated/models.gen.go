@@ -56,7 +56,7 @@ type CreateAccountPayload struct {
 	Account *graph.Account `json:"account,omitempty"`
 	// The invitation of the primary user.
 	Invitation *graph.Invitation `json:"invitation,omitempty"`
-	// Link for the primary user; shown this once, stored only as a hash.
+	// Link for the primary user; shown this once, or again to a call that is repeated with its idempotency key. Stored only as a hash.
 	Link *string `json:"link,omitempty"`
 }
 
@@ -78,7 +78,7 @@ func (this CreateAccountPayload) GetUserErrors() []graph.UserError {
 type CreateAPIKeyPayload struct {
 	// Problems; empty on success.
 	UserErrors []graph.UserError `json:"userErrors"`
-	// The secret; shown this once, stored only as a hash.
+	// The secret; shown this once, or again to a call that is repeated with its idempotency key. Stored only as a hash.
 	Secret *string `json:"secret,omitempty"`
 	// The key.
 	Key *graph.ApiKey `json:"key,omitempty"`
@@ -104,7 +104,7 @@ type InviteUserPayload struct {
 	UserErrors []graph.UserError `json:"userErrors"`
 	// The invitation.
 	Invitation *graph.Invitation `json:"invitation,omitempty"`
-	// Link for the invitee; shown this once, stored only as a hash.
+	// Link for the invitee; shown this once, or again to a call that is repeated with its idempotency key. Stored only as a hash.
 	Link *string `json:"link,omitempty"`
 }
 
@@ -156,7 +156,7 @@ type Query struct {
 type RotateAPIKeySecretPayload struct {
 	// Problems; empty on success.
 	UserErrors []graph.UserError `json:"userErrors"`
-	// The secret; shown this once, stored only as a hash.
+	// The secret; shown this once, or again to a call that is repeated with its idempotency key. Stored only as a hash.
 	Secret *string `json:"secret,omitempty"`
 	// The key.
 	Key *graph.ApiKey `json:"key,omitempty"`

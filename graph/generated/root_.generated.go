@@ -302,6 +302,8 @@ enum UserErrorCode {
   LIMIT_REACHED
   "The e-mail address, password or one-time token is wrong or no longer valid."
   INVALID_CREDENTIALS
+  "The idempotency key was used before with other input."
+  IDEMPOTENCY_MISMATCH
 }
 
 "An input value breaks a rule."
@@ -1199,6 +1201,11 @@ input InviteUserInput {
   withoutMasterKey: Boolean! = false
   "Days for which the link is valid."
   validDays: Int! = 7 @constraint(rule: "min=1,max=30")
+  """
+  A value of the caller's choice, best a random one: a call that is repeated with it within a day changes nothing and gives
+  the same answer, the link included. With other input: IDEMPOTENCY_MISMATCH.
+  """
+  idempotencyKey: String @sensitive @constraint(rule: "min=8,max=100")
 }
 
 "Exactly one of a role or a set of capabilities."
@@ -1237,6 +1244,11 @@ input CreateApiKeyInput {
   name: String! @constraint(rule: "min=1,max=100")
   "What it stands for."
   kind: UnitKind!
+  """
+  A value of the caller's choice, best a random one: a call that is repeated with it within a day changes nothing and gives
+  the same answer, the secret included. With other input: IDEMPOTENCY_MISMATCH.
+  """
+  idempotencyKey: String @sensitive @constraint(rule: "min=8,max=100")
 }
 
 "A wish for a key."
@@ -1247,6 +1259,11 @@ input RequestApiKeyInput {
   kind: UnitKind!
   "Why it is needed; the provider reads it."
   reason: String! @constraint(rule: "min=1,max=2000")
+  """
+  A value of the caller's choice, best a random one: a call that is repeated with it within a day changes nothing and gives
+  the same answer. With other input: IDEMPOTENCY_MISMATCH.
+  """
+  idempotencyKey: String @sensitive @constraint(rule: "min=8,max=100")
 }
 
 "A key request."
@@ -1288,6 +1305,11 @@ input RotateApiKeySecretInput {
   still does, a rotation with minutes is refused with INVALID_STATE, and one without ends both.
   """
   graceMinutes: Int! = 0 @constraint(rule: "min=0,max=10080")
+  """
+  A value of the caller's choice, best a random one: a call that is repeated with it within a day changes nothing and gives
+  the same answer, the secret included. With other input: IDEMPOTENCY_MISMATCH.
+  """
+  idempotencyKey: String @sensitive @constraint(rule: "min=8,max=100")
 }
 
 "A key and a state."
@@ -1306,6 +1328,11 @@ input CreateAccountInput {
   currency: CurrencyCode!
   "Address of the primary user, who is invited."
   primaryEmail: String! @constraint(rule: "email,max=254")
+  """
+  A value of the caller's choice, best a random one: a call that is repeated with it within a day changes nothing and gives
+  the same answer, the link included. With other input: IDEMPOTENCY_MISMATCH.
+  """
+  idempotencyKey: String @sensitive @constraint(rule: "min=8,max=100")
 }
 
 # ---------------------------------------------------------------------------
@@ -1338,7 +1365,7 @@ type InviteUserPayload implements Payload {
   userErrors: [UserError!]!
   "The invitation."
   invitation: Invitation @visible
-  "Link for the invitee; shown this once, stored only as a hash."
+  "Link for the invitee; shown this once, or again to a call that is repeated with its idempotency key. Stored only as a hash."
   link: URL @sensitive
 }
 
@@ -1362,7 +1389,7 @@ type ApiKeyPayload implements Payload {
 type CreateApiKeyPayload implements Payload {
   "Problems; empty on success."
   userErrors: [UserError!]!
-  "The secret; shown this once, stored only as a hash."
+  "The secret; shown this once, or again to a call that is repeated with its idempotency key. Stored only as a hash."
   secret: String @sensitive
   "The key."
   key: ApiKey @visible
@@ -1380,7 +1407,7 @@ type KeyRequestPayload implements Payload {
 type RotateApiKeySecretPayload implements Payload {
   "Problems; empty on success."
   userErrors: [UserError!]!
-  "The secret; shown this once, stored only as a hash."
+  "The secret; shown this once, or again to a call that is repeated with its idempotency key. Stored only as a hash."
   secret: String @sensitive
   "The key."
   key: ApiKey @visible
@@ -1394,7 +1421,7 @@ type CreateAccountPayload implements Payload {
   account: Account @visible
   "The invitation of the primary user."
   invitation: Invitation @visible
-  "Link for the primary user; shown this once, stored only as a hash."
+  "Link for the primary user; shown this once, or again to a call that is repeated with its idempotency key. Stored only as a hash."
   link: URL @sensitive
 }
 `, BuiltIn: false},
