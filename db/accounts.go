@@ -40,7 +40,7 @@ type NewAccount struct {
 // operators with ADMIN, as the schema says.
 func (db *DB) CreateAccount(ctx context.Context, v *graph.Viewer, in graph.CreateAccountInput) (NewAccount, error) {
 	var made NewAccount
-	err := db.transact(ctx, "create account", func(tx *sqlx.Tx) error {
+	create := func(tx *sqlx.Tx) error {
 		a := graph.Account{AccountID: newID(), Name: in.Name, Status: graph.Active, Currency: in.Currency, CreatedAt: v.Request.At}
 		err := tx.GetContext(ctx, &a, `
 			INSERT INTO accounts (account_id, name, currency, created_at)
@@ -60,8 +60,39 @@ func (db *DB) CreateAccount(ctx context.Context, v *graph.Viewer, in graph.Creat
 		made.Invitation, err = insertInvitation(ctx, tx, v, a.AccountID, graph.Invitation{
 			Email: graph.EmailKey(in.PrimaryEmail), ForPrimary: true}, DefaultValidDays)
 		return err
+	}
+	var answer createdAccount
+	var repeated bool
+	err := db.transact(ctx, "create account", func(tx *sqlx.Tx) (err error) {
+		repeated, err = once(ctx, tx, v, call{"createAccount", in.IdempotencyKey, in}, &answer, func() error {
+			if err := create(tx); err != nil {
+				return err
+			}
+			answer = createdAccount{made.Account.AccountID, sentInvitation{made.Invitation.Invitation.InvitationID, made.Invitation.Token}}
+			return nil
+		})
+		return err
 	})
-	return made, err
+	if err != nil || !repeated {
+		return made, err
+	}
+	return db.accountAgain(ctx, v, answer)
+}
+
+// createdAccount is the answer to a call that made an account.
+type createdAccount struct {
+	Account    graph.UUID
+	Invitation sentInvitation
+}
+
+// accountAgain answers a repeated call with account and invitation as they are now.
+func (db *DB) accountAgain(ctx context.Context, v *graph.Viewer, answer createdAccount) (NewAccount, error) {
+	a, err := db.Account(ctx, v, answer.Account)
+	if err != nil {
+		return NewAccount{}, err
+	}
+	i, err := db.invitationAgain(ctx, v, answer.Account, answer.Invitation)
+	return NewAccount{Account: a, Invitation: i}, err
 }
 
 // lockAccount reads an account and keeps others from changing it or what it counts until the transaction ends.

@@ -123,28 +123,45 @@ func insertKey(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, account graph.
 // user gets an explicit grant for it. LimitReached when the account has as many keys as it may create.
 func (db *DB) CreateApiKey(ctx context.Context, v *graph.Viewer, in graph.CreateApiKeyInput) (*graph.ApiKey, string, error) {
 	var made madeKey
-	err := db.changeAs(ctx, v, graph.ManageKeys, changes, "create key", func(tx *sqlx.Tx, v *graph.Viewer) error {
-		a, err := lockAccount(ctx, tx, v.AccountID())
-		if err != nil {
-			return err
-		}
-		var keys int
-		err = tx.GetContext(ctx, &keys, `
-			SELECT count(*) FROM api_keys
-			WHERE account_id = $1 AND deleted_at IS NULL`, a.AccountID)
-		if err != nil {
-			return err
-		}
-		if err := a.MayCreateKey(keys); err != nil {
-			return err
-		}
-		made, err = insertKey(ctx, tx, v, a.AccountID, newKey{Name: in.Name, Kind: in.Kind, WithSecret: true})
-		if err != nil || v.IsPrimary() {
-			return err
-		}
-		return enableOwn(ctx, tx, v, made.Key)
+	var answer keyWithSecret
+	var repeated bool
+	err := db.changeAs(ctx, v, graph.ManageKeys, changes, "create key", func(tx *sqlx.Tx, v *graph.Viewer) (err error) {
+		repeated, err = once(ctx, tx, v, call{"createApiKey", in.IdempotencyKey, in}, &answer, func() error {
+			if made, err = createKey(ctx, tx, v, newKey{Name: in.Name, Kind: in.Kind, WithSecret: true}); err != nil {
+				return err
+			}
+			answer = keyWithSecret{made.Key.KeyID, made.Secret}
+			return nil
+		})
+		return err
 	})
-	return made.Key, made.Secret, err
+	if err != nil || !repeated {
+		return made.Key, made.Secret, err
+	}
+	return db.keyAgain(ctx, v, answer, repeatedKey)
+}
+
+// createKey makes a key as far as the account's limit allows.
+func createKey(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, n newKey) (madeKey, error) {
+	a, err := lockAccount(ctx, tx, v.AccountID())
+	if err != nil {
+		return madeKey{}, err
+	}
+	var keys int
+	err = tx.GetContext(ctx, &keys, `
+		SELECT count(*) FROM api_keys
+		WHERE account_id = $1 AND deleted_at IS NULL`, a.AccountID)
+	if err != nil {
+		return madeKey{}, err
+	}
+	if err := a.MayCreateKey(keys); err != nil {
+		return madeKey{}, err
+	}
+	made, err := insertKey(ctx, tx, v, a.AccountID, n)
+	if err != nil || v.IsPrimary() {
+		return made, err
+	}
+	return made, enableOwn(ctx, tx, v, made.Key)
 }
 
 // SetApiKeyEnabled says whether the provider's services accept a key that v sees; a repeat changes nothing. NotFound for
@@ -183,6 +200,79 @@ func switchEvent(k *graph.ApiKey) event {
 		e.Changes = []*graph.AuditChange{graph.Changed("status", string(graph.KeyEnabled), string(graph.KeyDisabled))}
 	}
 	return e
+}
+
+// UpdateApiKey changes name and kind of a key that v sees; a repeat changes nothing. NotFound for a key that is hidden or
+// missing, InvalidState for a deleted one.
+func (db *DB) UpdateApiKey(ctx context.Context, v *graph.Viewer, in graph.UpdateApiKeyInput) (*graph.ApiKey, error) {
+	var key *graph.ApiKey
+	err := db.changeAs(ctx, v, graph.ManageKeys, stays, "update key", func(tx *sqlx.Tx, v *graph.Viewer) error {
+		k, err := keyForChange(ctx, tx, v, in.KeyID, "input.keyId")
+		if err != nil {
+			return err
+		}
+		if err := k.MayUpdate(); err != nil {
+			return err
+		}
+		key = k
+		e := updateEvent(k, in)
+		if len(e.Changes) == 0 {
+			return nil
+		}
+		_, err = tx.ExecContext(ctx, `
+			UPDATE api_keys SET name = $3, kind = $4
+			WHERE account_id = $1 AND key_id = $2`, k.AccountID, k.KeyID, k.Name, k.Kind)
+		if err != nil {
+			return err
+		}
+		return audit(ctx, tx, v, k.AccountID, e)
+	})
+	return key, err
+}
+
+// updateEvent gives k the new values and says which of them changed.
+func updateEvent(k *graph.ApiKey, in graph.UpdateApiKeyInput) event {
+	e := event{Action: graph.KeyUpdated, Key: &k.KeyID, Summary: "Changed the key " + k.Name + "."}
+	if in.Name != nil && *in.Name != k.Name {
+		e.Changes = append(e.Changes, graph.Changed("name", k.Name, *in.Name))
+		k.Name, k.SortName = *in.Name, strings.ToLower(*in.Name)
+	}
+	if in.Kind != nil && *in.Kind != k.Kind {
+		e.Changes = append(e.Changes, graph.Changed("kind", string(k.Kind), string(*in.Kind)))
+		k.Kind = *in.Kind
+	}
+	return e
+}
+
+// DeleteApiKey deletes a key that v sees: it stays as a row without secrets, so that its history stays attributable. A
+// repeat changes nothing. NotFound for a key that is hidden or missing, NotAllowed for the master key.
+func (db *DB) DeleteApiKey(ctx context.Context, v *graph.Viewer, in graph.ApiKeyIdInput) (*graph.ApiKey, error) {
+	var key *graph.ApiKey
+	err := db.changeAs(ctx, v, graph.ManageKeys, stays, "delete key", func(tx *sqlx.Tx, v *graph.Viewer) error {
+		k, err := keyForChange(ctx, tx, v, in.KeyID, "input.keyId")
+		if err != nil {
+			return err
+		}
+		if err := k.MayDelete(); err != nil {
+			return err
+		}
+		key = k
+		if k.DeletedAt != nil {
+			return nil
+		}
+		e := event{Action: graph.KeyWasDeleted, Key: &k.KeyID, Summary: "Deleted the key " + k.Name + ".",
+			Changes: []*graph.AuditChange{graph.Changed("status", string(k.Status()), string(graph.KeyDeleted))}}
+		k.DeletedAt, k.SecretHint, k.SecretIssuedAt, k.PreviousSecretExpiresAt = &v.Request.At, nil, nil, nil
+		_, err = tx.ExecContext(ctx, `
+			UPDATE api_keys SET deleted_at = $3, secret_hash = NULL, secret_hint = NULL, secret_issued_at = NULL,
+				previous_secret_hash = NULL, previous_secret_expires_at = NULL
+			WHERE account_id = $1 AND key_id = $2`, k.AccountID, k.KeyID, k.DeletedAt)
+		if err != nil {
+			return err
+		}
+		return audit(ctx, tx, v, k.AccountID, e)
+	})
+	return key, err
 }
 
 // keyForChange reads a visible key and keeps others from changing it until the transaction ends.

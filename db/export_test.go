@@ -1,6 +1,10 @@
 package db
 
-import "context"
+import (
+	"context"
+
+	"github.com/jmoiron/sqlx"
+)
 
 // BinaryParameters reports whether the pool sends parameters in binary form: only then are these four bytes a number.
 func BinaryParameters(ctx context.Context, db *DB) bool {
@@ -11,3 +15,6 @@ func BinaryParameters(ctx context.Context, db *DB) bool {
 
 // UnknownPassword is the hash that unknown addresses are compared with.
 const UnknownPassword = unknownPassword
+
+// Pool gives the connections, for what no function of the package says.
+func Pool(db *DB) *sqlx.DB { return db.pool }

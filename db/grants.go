@@ -179,7 +179,7 @@ func writeGrant(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, u *graph.User
 		ON CONFLICT (account_id, user_id, key_id) DO UPDATE
 		SET enabled = excluded.enabled, expires_at = excluded.expires_at, updated_at = excluded.updated_at, updated_by = excluded.updated_by
 		WHERE (g.enabled, g.expires_at) IS DISTINCT FROM (excluded.enabled, excluded.expires_at)`,
-		[]any{u.AccountID, u.UserID, k.KeyID, in.State == graph.GrantEnabled, in.ExpiresAt, v.Request.At, v.UserID()}
+		[]any{u.AccountID, u.UserID, k.KeyID, in.State == graph.GrantEnabled, in.ExpiresAt, v.Request.At, actingUser(v)}
 	if in.State == graph.GrantInherit {
 		statement, args = `
 			DELETE FROM grants
@@ -191,6 +191,14 @@ func writeGrant(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, u *graph.User
 	}
 	rows, err := result.RowsAffected()
 	return rows > 0, err
+}
+
+// actingUser gives the user who acts; nil when it is an operator.
+func actingUser(v *graph.Viewer) *graph.UUID {
+	if v.Kind != graph.KindOfUser {
+		return nil
+	}
+	return &v.User.UserID
 }
 
 // changeGrant sets what in says, if it is not so already, raises the version of the user's rules and notes the change.

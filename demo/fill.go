@@ -52,13 +52,21 @@ func (f filler) globex(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	keys := map[string]graph.ID{}
-	for i, name := range globexKeys(0, 1, 2) {
+	keys, names := map[string]graph.ID{}, globexKeys(0, 1, 2)
+	last := len(names) - 1
+	for i, name := range names[:last] {
 		if err := f.key(ctx, owner, name, purposes[i%len(purposes)].kind, keys); err != nil {
 			return err
 		}
 	}
-	if err := f.people(ctx, owner, append(globexPeople[1:], globexColleagues()...), keys); err != nil {
+	if keys[names[last]], err = f.requests(ctx, owner, names[last]); err != nil {
+		return err
+	}
+	members, err := f.people(ctx, owner, append(globexPeople[1:], globexColleagues()...), keys)
+	if err != nil {
+		return err
+	}
+	if _, err := f.request(ctx, members["admin@globex.example"], "Europe: Fairs"); err != nil {
 		return err
 	}
 	_, err = f.db.InviteUser(ctx, owner, invitation(Person{Email: "newcomer@globex.example", Role: graph.RoleReporting,
@@ -77,7 +85,40 @@ func (f filler) initech(ctx context.Context) error {
 			return err
 		}
 	}
-	return f.people(ctx, owner, initechPeople[1:], keys)
+	_, err = f.people(ctx, owner, initechPeople[1:], keys)
+	return err
+}
+
+// requests lets the owner ask for three keys, of which the provider gives the first and refuses the second. It gives the
+// ID of the key.
+func (f filler) requests(ctx context.Context, owner *graph.Viewer, granted string) (graph.ID, error) {
+	var made [3]*graph.KeyRequest
+	for i, name := range []string{granted, "Antarctica: Sales", "Africa: Headquarters"} {
+		q, err := f.request(ctx, owner, name)
+		if err != nil {
+			return graph.ID{}, err
+		}
+		made[i] = q
+	}
+	note := "Nobody to sell to."
+	if _, err := f.db.RejectKeyRequest(ctx, f.provider, graph.DecideKeyRequestInput{KeyRequestID: made[1].ID(), Note: &note}); err != nil {
+		return graph.ID{}, err
+	}
+	q, err := f.db.ApproveKeyRequest(ctx, f.provider, graph.DecideKeyRequestInput{KeyRequestID: made[0].ID()})
+	if err != nil {
+		return graph.ID{}, err
+	}
+	_, _, err = f.db.RotateApiKeySecret(ctx, owner, graph.RotateApiKeySecretInput{KeyID: q.Key.ID()})
+	return q.Key.ID(), err
+}
+
+func (f filler) request(ctx context.Context, v *graph.Viewer, name string) (*graph.KeyRequest, error) {
+	v.Request = request()
+	q, err := f.db.RequestApiKey(ctx, v, graph.RequestApiKeyInput{Name: name, Kind: graph.Application, Reason: "We grow."})
+	if err != nil {
+		return nil, fmt.Errorf("request key %s: %w", name, err)
+	}
+	return q, nil
 }
 
 // open makes an account and lets its owner in.
@@ -108,23 +149,25 @@ func (f filler) key(ctx context.Context, owner *graph.Viewer, name string, kind 
 	return nil
 }
 
-// people invites everybody and accepts in their name, then signs them out.
-func (f filler) people(ctx context.Context, owner *graph.Viewer, people []Person, keys map[string]graph.ID) error {
+// people invites everybody and accepts in their name, then signs them out. It gives them by their addresses.
+func (f filler) people(ctx context.Context, owner *graph.Viewer, people []Person, keys map[string]graph.ID) (map[string]*graph.Viewer, error) {
+	members := map[string]*graph.Viewer{}
 	for _, p := range people {
 		owner.Request = request()
 		made, err := f.db.InviteUser(ctx, owner, invitation(p, keys))
 		if err != nil {
-			return fmt.Errorf("invite %s: %w", p.Email, err)
+			return nil, fmt.Errorf("invite %s: %w", p.Email, err)
 		}
 		v, err := f.accept(ctx, p, made.Token)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if _, err := f.db.SignOut(ctx, v); err != nil {
-			return err
+			return nil, err
 		}
+		members[p.Email] = v
 	}
-	return nil
+	return members, nil
 }
 
 func invitation(p Person, keys map[string]graph.ID) graph.InviteUserInput {

@@ -39,4 +39,6 @@ type CreateAccountInput struct {
 	Name         string
 	Currency     string
 	PrimaryEmail string
+	// IdempotencyKey is no part of what is compared with an earlier call.
+	IdempotencyKey *string `json:"-"`
 }

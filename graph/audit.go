@@ -20,8 +20,14 @@ const (
 	GrantWasOff    AuditAction = "GRANT_DISABLED"
 	GrantWasReset  AuditAction = "GRANT_RESET"
 	KeyCreated     AuditAction = "KEY_CREATED"
+	KeyUpdated     AuditAction = "KEY_UPDATED"
 	KeyWasEnabled  AuditAction = "KEY_ENABLED"
 	KeyWasDisabled AuditAction = "KEY_DISABLED"
+	KeyWasDeleted  AuditAction = "KEY_DELETED"
+	SecretRotated  AuditAction = "SECRET_ROTATED"
+
+	KeyRequested      AuditAction = "KEY_REQUESTED"
+	KeyRequestDecided AuditAction = "KEY_REQUEST_DECIDED"
 )
 
 // Actor is who did something: a *User or an *Operator.

@@ -86,3 +86,20 @@ func (c *AuditEventConnection) Edges() []*AuditEventEdge {
 
 // VisibleTo reports whether v sees the event.
 func (e *AuditEventEdge) VisibleTo(v *Viewer) bool { return e.Node.VisibleTo(v) }
+
+// KeyRequestConnection is a page of key requests.
+type KeyRequestConnection struct{ Page[KeyRequest] }
+
+// KeyRequestEdge is a key request in a page.
+type KeyRequestEdge struct {
+	Cursor string
+	Node   *KeyRequest
+}
+
+// Edges gives the requests with their cursors.
+func (c *KeyRequestConnection) Edges() []*KeyRequestEdge {
+	return edges(&c.Page, func(cursor string, n *KeyRequest) *KeyRequestEdge { return &KeyRequestEdge{cursor, n} })
+}
+
+// VisibleTo reports whether v sees the request.
+func (e *KeyRequestEdge) VisibleTo(v *Viewer) bool { return e.Node.VisibleTo(v) }

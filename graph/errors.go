@@ -31,6 +31,8 @@ const (
 	NotAllowed         Code = "NOT_ALLOWED"
 	LimitReached       Code = "LIMIT_REACHED"
 	InvalidCredentials Code = "INVALID_CREDENTIALS"
+
+	IdempotencyMismatch Code = "IDEMPOTENCY_MISMATCH"
 )
 
 // Error is a failure that a caller may see: a code, a sentence and the path of the argument, such as
@@ -57,7 +59,7 @@ func (e *Error) Error() string {
 // IsUserError reports whether the error belongs into the `userErrors` of a mutation.
 func (e *Error) IsUserError() bool {
 	switch e.Code {
-	case Invalid, NotFound, Conflict, InvalidState, NotAllowed, LimitReached, InvalidCredentials:
+	case Invalid, NotFound, Conflict, InvalidState, NotAllowed, LimitReached, InvalidCredentials, IdempotencyMismatch:
 		return true
 	}
 	return false

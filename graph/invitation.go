@@ -67,6 +67,8 @@ type InviteUserInput struct {
 	KeyIds           []ID
 	WithoutMasterKey bool
 	ValidDays        int
+	// IdempotencyKey is no part of what is compared with an earlier call.
+	IdempotencyKey *string `json:"-"`
 }
 
 // MayInvite checks that v gives nothing that it does not have: NotAllowed for a capability that v lacks, and for keys

@@ -37,9 +37,11 @@ type ApiKey struct {
 	Enabled        bool
 	SecretHint     *string
 	SecretIssuedAt *time.Time
-	CreatedAt      time.Time
-	DeletedAt      *time.Time
-	Nested         Nested
+	// PreviousSecretExpiresAt is the end of the secret before the present one; it may be past.
+	PreviousSecretExpiresAt *time.Time
+	CreatedAt               time.Time
+	DeletedAt               *time.Time
+	Nested                  Nested
 }
 
 // IsNode marks what has a global ID.
@@ -79,6 +81,22 @@ func (v *Viewer) MaySetEnabled(k *ApiKey, enabled bool) error {
 	return nil
 }
 
+// MayUpdate reports InvalidState for a deleted key.
+func (k *ApiKey) MayUpdate() error {
+	if k.DeletedAt != nil {
+		return refuse(InvalidState, "input.keyId", "The key is deleted.")
+	}
+	return nil
+}
+
+// MayDelete reports NotAllowed for the master key.
+func (k *ApiKey) MayDelete() error {
+	if k.IsMaster {
+		return refuse(NotAllowed, "input.keyId", "The master key cannot be deleted.")
+	}
+	return nil
+}
+
 // MayCreateKey reports LimitReached when the account has as many keys as it may create by itself.
 func (a *Account) MayCreateKey(keys int) error {
 	if keys < a.MaxApiKeys {
@@ -101,7 +119,19 @@ type ApiKeyFilter struct {
 type CreateApiKeyInput struct {
 	Name string
 	Kind UnitKind
+	// IdempotencyKey is no part of what is compared with an earlier call.
+	IdempotencyKey *string `json:"-"`
 }
+
+// UpdateApiKeyInput holds new values of a key; what is nil stays as it is.
+type UpdateApiKeyInput struct {
+	KeyID ID
+	Name  *string
+	Kind  *UnitKind
+}
+
+// ApiKeyIdInput names a key.
+type ApiKeyIdInput struct{ KeyID ID }
 
 // SetApiKeyEnabledInput is a key and whether the provider's services accept it.
 type SetApiKeyEnabledInput struct {

@@ -2,6 +2,7 @@ package resolvers
 
 import (
 	"context"
+	"time"
 
 	"grantwood/graph"
 	"grantwood/graph/generated"
@@ -14,6 +15,10 @@ func (r apiKey) ViewerGrant(ctx context.Context, obj *graph.ApiKey) (*graph.Gran
 	}
 	own, err := r.ownGrants(ctx, []*graph.ApiKey{obj}, f.Selections)
 	return own[obj.KeyID], err
+}
+
+func (r apiKey) PreviousSecretExpiresAt(ctx context.Context, obj *graph.ApiKey) (*time.Time, error) {
+	return obj.PreviousSecretEnd(viewer(ctx).Request.At), nil
 }
 
 func (r apiKey) ViewerCanManage(ctx context.Context, obj *graph.ApiKey) (bool, error) {
@@ -46,4 +51,25 @@ func (r mutation) SetAPIKeyEnabled(ctx context.Context, input graph.SetApiKeyEna
 	key, err := r.DB.SetApiKeyEnabled(ctx, viewer(ctx), input)
 	problems, err := userErrors(err)
 	return &generated.APIKeyPayload{UserErrors: problems, Key: key}, err
+}
+
+func (r mutation) UpdateAPIKey(ctx context.Context, input graph.UpdateApiKeyInput) (*generated.APIKeyPayload, error) {
+	key, err := r.DB.UpdateApiKey(ctx, viewer(ctx), input)
+	problems, err := userErrors(err)
+	return &generated.APIKeyPayload{UserErrors: problems, Key: key}, err
+}
+
+func (r mutation) DeleteAPIKey(ctx context.Context, input graph.ApiKeyIdInput) (*generated.APIKeyPayload, error) {
+	key, err := r.DB.DeleteApiKey(ctx, viewer(ctx), input)
+	problems, err := userErrors(err)
+	return &generated.APIKeyPayload{UserErrors: problems, Key: key}, err
+}
+
+func (r mutation) RotateAPIKeySecret(ctx context.Context, input graph.RotateApiKeySecretInput) (*generated.RotateAPIKeySecretPayload, error) {
+	key, secret, err := r.DB.RotateApiKeySecret(ctx, viewer(ctx), input)
+	problems, err := userErrors(err)
+	if err != nil || len(problems) > 0 {
+		return &generated.RotateAPIKeySecretPayload{UserErrors: problems}, err
+	}
+	return &generated.RotateAPIKeySecretPayload{UserErrors: problems, Secret: &secret, Key: key}, nil
 }

@@ -19,7 +19,7 @@ var models = map[string]any{
 	"Account": &graph.Account{}, "User": &graph.User{}, "ApiKey": &graph.ApiKey{}, "Grant": &graph.Grant{},
 	"Invitation": &graph.Invitation{}, "AuditEvent": &graph.AuditEvent{}, "Operator": &graph.Operator{},
 	"UserEdge": &graph.UserEdge{}, "ApiKeyEdge": &graph.ApiKeyEdge{}, "GrantEdge": &graph.GrantEdge{},
-	"InvitationEdge": &graph.InvitationEdge{}, "AuditEventEdge": &graph.AuditEventEdge{},
+	"KeyRequest": &graph.KeyRequest{}, "KeyRequestEdge": &graph.KeyRequestEdge{}, "InvitationEdge": &graph.InvitationEdge{}, "AuditEventEdge": &graph.AuditEventEdge{},
 }
 
 // inert are the directives that only tests and the server's own walk over a document read.

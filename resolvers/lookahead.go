@@ -22,6 +22,7 @@ var (
 	typesOfGrant      = []string{"Grant", "Node"}
 	typesOfEvent      = []string{"AuditEvent", "Node"}
 	typesOfInvitation = []string{"Invitation", "Node"}
+	typesOfKeyRequest = []string{"KeyRequest", "Node"}
 )
 
 // nestedPage is what a field asks for that gives a page below each of several parents.
@@ -161,6 +162,15 @@ func (r *Resolver) lookInvitations(ctx context.Context, list []*graph.Invitation
 	return r.lookBelow(ctx, selections, typesOfInvitation, map[string][]*graph.User{
 		"invitedBy": distinct(list, func(i *graph.Invitation) *graph.User { return i.InvitedBy }),
 	}, map[string][]*graph.ApiKey{"keys": keys})
+}
+
+// lookKeyRequests reads what the selections want below key requests.
+func (r *Resolver) lookKeyRequests(ctx context.Context, list []*graph.KeyRequest, selections ast.SelectionSet) error {
+	return r.lookBelow(ctx, selections, typesOfKeyRequest, map[string][]*graph.User{
+		"requestedBy": distinct(list, func(q *graph.KeyRequest) *graph.User { return q.RequestedBy }),
+	}, map[string][]*graph.ApiKey{
+		"key": distinct(list, func(q *graph.KeyRequest) *graph.ApiKey { return q.Key }),
+	})
 }
 
 // lookBelow reads what the selections want below the users and keys that objects point to, by the name of the field that

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -17,12 +18,13 @@ func (o operation) names(trace string) bool {
 }
 
 const (
-	keyFields = `id key name kind isMaster status secretHint secretIssuedAt createdAt deletedAt viewerCanManage
+	keyFields = `id key name kind isMaster status secretHint secretIssuedAt previousSecretExpiresAt createdAt deletedAt viewerCanManage
 		viewerGrant { id enabled source expiresAt updatedAt user { id } key { id } }`
 	userFields       = `id displayName email role isPrimary status capabilities lastSignInAt createdAt`
 	grantFields      = `id enabled source expiresAt updatedAt user { id email } key { id name }`
 	eventFields      = `id action occurredAt actorLabel summary changes { field before after } ipAddress requestId actor { __typename ... on User { id email } ... on Operator { label scopes } } user { id } key { id name }`
 	invitationFields = `id email capabilities role status sentAt expiresAt invitedBy { id } keys { id name }`
+	requestFields    = `id account { id name } name kind reason status requestedBy { id email } createdAt decidedAt decisionNote key { ` + keyFields + ` }`
 	pageFields       = `totalCount pageInfo { hasNextPage hasPreviousPage startCursor endCursor }`
 	errorFields      = `userErrors { __typename code message path }`
 )
@@ -38,6 +40,7 @@ func corpus(o demoObjects) []operation {
 			... on User { ` + userFields + ` grants(first: 5) { ` + pageFields + ` nodes { ` + grantFields + ` } } }
 			... on Grant { ` + grantFields + ` }
 			... on Invitation { ` + invitationFields + ` }
+			... on KeyRequest { ` + requestFields + ` }
 			... on AuditEvent { ` + eventFields + ` } } }`, map[string]any{"id": id}})
 	}
 	list = append(list, filterOperations(o)...)
@@ -81,6 +84,12 @@ func plainOperations() []operation {
 		`{ account { grants(first: 100, filter: {source: DEFAULT}) { ` + pageFields + ` nodes { id } } } }`,
 		`{ account { invitations { ` + pageFields + ` nodes { ` + invitationFields + ` } } } }`,
 		`{ account { invitations(status: PENDING) { ` + pageFields + ` edges { cursor node { id } } } } }`,
+		`{ account { keyRequests { ` + pageFields + ` nodes { ` + requestFields + ` } } } }`,
+		`{ account { keyRequests(first: 1) { ` + pageFields + ` edges { cursor node { id } } } } }`,
+		`{ account { keyRequests(first: 1, status: APPROVED) { ` + pageFields + ` nodes { key { id grants(first: 2) { ` + pageFields + ` } } } } } }`,
+		`{ account { keyRequests(status: PENDING) { ` + pageFields + ` nodes { id requestedBy { grants(first: 2) { ` + pageFields + ` } } } } } }`,
+		`{ pendingKeyRequests { ` + pageFields + ` nodes { id } } }`,
+		`{ account { auditEvents(first: 100, filter: {actions: [KEY_REQUESTED, KEY_REQUEST_DECIDED]}) { nodes { ` + eventFields + ` } } } }`,
 		`{ account { auditEvents { pageInfo { hasNextPage hasPreviousPage startCursor endCursor } nodes { ` + eventFields + ` } } } }`,
 		`{ account { auditEvents(first: 100) { edges { cursor node { ` + eventFields + ` } } } } }`,
 		`{ account { auditEvents(first: 100, filter: {actions: [GRANT_ENABLED, KEY_CREATED]}) { pageInfo { hasNextPage } nodes { ` + eventFields + ` } } } }`,
@@ -113,6 +122,7 @@ func someIDs(o demoObjects) []string {
 			}
 		}
 	}
+	list = append(list, o.requests...)
 	list = append(list, o.invitations[0], o.invitations[5], o.invitations[len(o.invitations)-1])
 	for i := 0; i < len(o.events); i += 15 {
 		list = append(list, o.events[i])
@@ -152,12 +162,26 @@ func mutationOperations(o demoObjects) []operation {
 				map[string]any{"k": k, "u": o.users[9].ID}},
 			operation{`mutation($k: ID!) { inviteUser(input: {email: "nobody@test.example", access: {role: PRIMARY}, keyIds: [$k]}) { ` + errorFields + ` invitation { id } } }`, map[string]any{"k": k}},
 			operation{`mutation($k: ID!) { inviteUser(input: {email: "contractor@globex.example", access: {role: REPORTING}, keyIds: [$k]}) { ` + errorFields + ` invitation { id } } }`, map[string]any{"k": k}},
+			operation{`mutation($k: ID!) { updateApiKey(input: {keyId: $k}) { ` + errorFields + ` key { ` + keyFields + ` } } }`, map[string]any{"k": k}},
+			operation{`mutation($k: ID!) { rotateApiKeySecret(input: {keyId: $k, graceMinutes: 20000}) { ` + errorFields + ` secret key { id } } }`, map[string]any{"k": k}},
 			operation{`mutation($k: ID!) { setApiKeyEnabled(input: {keyId: $k, enabled: true}) { ` + errorFields + ` key { ` + keyFields + ` } } }`, map[string]any{"k": k}})
+	}
+	for _, q := range append([]string{missing, "nonsense"}, o.requests...) {
+		list = append(list, operation{`mutation($q: ID!) { approveKeyRequest(input: {keyRequestId: $q}) { ` + errorFields + ` keyRequest { id } } }`, map[string]any{"q": q}})
+		if !slices.Contains(o.pending, q) {
+			list = append(list, operation{`mutation($q: ID!) { cancelKeyRequest(input: {keyRequestId: $q}) { ` + errorFields + ` keyRequest { id } } }`, map[string]any{"q": q}})
+		}
+	}
+	for _, k := range []string{missing, "nonsense"} {
+		list = append(list,
+			operation{`mutation($k: ID!) { deleteApiKey(input: {keyId: $k}) { ` + errorFields + ` key { id } } }`, map[string]any{"k": k}},
+			operation{`mutation($k: ID!) { rotateApiKeySecret(input: {keyId: $k}) { ` + errorFields + ` secret } }`, map[string]any{"k": k}})
 	}
 	for _, email := range []string{"alice@globex.example", "owner@initech.example", "nobody@test.example"} {
 		list = append(list, operation{`mutation($e: String!) { signIn(input: {email: $e, password: "a wrong password"}) { ` + errorFields + ` } }`, map[string]any{"e": email}})
 	}
 	return append(list,
+		operation{`mutation { requestApiKey(input: {name: "X", kind: OTHER, reason: ""}) { ` + errorFields + ` keyRequest { id } } }`, nil},
 		operation{`mutation { createAccount(input: {name: "X", currency: "EUR", primaryEmail: "x@test.example"}) { ` + errorFields + ` } }`, nil},
 		operation{`mutation { acceptInvitation(input: {token: "gwi_0000000000000000000000", password: "a password of twelve"}) { ` + errorFields + ` } }`, nil})
 }

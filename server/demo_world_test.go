@@ -80,6 +80,8 @@ type demoObjects struct {
 	keys, users []object
 	grants      map[[2]string]string // ID of the grant by the IDs of user and key
 	invitations []string
+	requests    []string
+	pending     []string // of the requests
 	events      []string
 	accounts    map[string]string // name → ID
 }
@@ -89,7 +91,7 @@ func readDemo(t testing.TB, a api) demoObjects {
 	o := demoObjects{grants: map[[2]string]string{}, accounts: map[string]string{}}
 	for _, email := range []string{"owner@globex.example", "owner@initech.example"} {
 		answer := signIn(t, a, email).ask(t, `{ account { id name apiKeys(first: 100) { nodes { id name key } } users(first: 100) { nodes { id displayName email
-			grants(first: 100) { nodes { id key { id } } } } } invitations(first: 100) { nodes { id } } auditEvents(first: 100) { nodes { id } } } }`, nil, "account")
+			grants(first: 100) { nodes { id key { id } } } } } invitations(first: 100) { nodes { id } } keyRequests(first: 100) { nodes { id status } } auditEvents(first: 100) { nodes { id } } } }`, nil, "account")
 		o.add(answer.(map[string]any))
 	}
 	return o
@@ -109,6 +111,12 @@ func (o *demoObjects) add(account map[string]any) {
 	}
 	for _, i := range nodes(account, "invitations") {
 		o.invitations = append(o.invitations, text(i, "id"))
+	}
+	for _, q := range nodes(account, "keyRequests") {
+		o.requests = append(o.requests, text(q, "id"))
+		if text(q, "status") == "PENDING" {
+			o.pending = append(o.pending, text(q, "id"))
+		}
 	}
 	for _, e := range nodes(account, "auditEvents") {
 		o.events = append(o.events, text(e, "id"))

@@ -121,8 +121,9 @@ func deleteHidden(t *testing.T, pool *sqlx.DB, email string) {
 	exec(`DELETE FROM audit_events WHERE key_id IS NOT NULL AND NOT key_id::text = ANY($1)`, pq.Array(w.VisibleKey))
 	// Secrets, and the hints of them.
 	exec(`UPDATE api_keys SET secret_hash = '\x00' WHERE secret_hash IS NOT NULL`)
+	exec(`UPDATE api_keys SET previous_secret_hash = '\x00' WHERE previous_secret_hash IS NOT NULL`)
 	if !w.may("ROTATE_SECRETS") {
-		exec(`UPDATE api_keys SET secret_hash = NULL, secret_hint = NULL, secret_issued_at = NULL`)
+		exec(`UPDATE api_keys SET secret_hash = NULL, secret_hint = NULL, secret_issued_at = NULL, previous_secret_hash = NULL, previous_secret_expires_at = NULL`)
 	}
 	if !w.may("VIEW_AUDIT") {
 		exec(`DELETE FROM audit_events`)
@@ -132,6 +133,10 @@ func deleteHidden(t *testing.T, pool *sqlx.DB, email string) {
 		exec(`UPDATE users SET last_sign_in_at = NULL WHERE user_id <> $1`, w.User)
 		exec(`UPDATE users SET granted = '{}' WHERE user_id <> $1`, w.User)
 	}
+	if !w.may("MANAGE_KEYS") {
+		exec(`DELETE FROM key_requests WHERE requested_by <> $1`, w.User)
+	}
+	exec(`DELETE FROM idempotency_keys`)
 	if !w.may("MANAGE_GRANTS") {
 		exec(`DELETE FROM grants WHERE user_id <> $1`, w.User)
 	}

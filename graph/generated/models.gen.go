@@ -56,7 +56,7 @@ type CreateAccountPayload struct {
 	Account *graph.Account `json:"account,omitempty"`
 	// The invitation of the primary user.
 	Invitation *graph.Invitation `json:"invitation,omitempty"`
-	// Link for the primary user; shown this once, stored only as a hash.
+	// Link for the primary user; shown this once, or again to a call that is repeated with its idempotency key. Stored only as a hash.
 	Link *string `json:"link,omitempty"`
 }
 
@@ -78,7 +78,7 @@ func (this CreateAccountPayload) GetUserErrors() []graph.UserError {
 type CreateAPIKeyPayload struct {
 	// Problems; empty on success.
 	UserErrors []graph.UserError `json:"userErrors"`
-	// The secret; shown this once, stored only as a hash.
+	// The secret; shown this once, or again to a call that is repeated with its idempotency key. Stored only as a hash.
 	Secret *string `json:"secret,omitempty"`
 	// The key.
 	Key *graph.ApiKey `json:"key,omitempty"`
@@ -104,7 +104,7 @@ type InviteUserPayload struct {
 	UserErrors []graph.UserError `json:"userErrors"`
 	// The invitation.
 	Invitation *graph.Invitation `json:"invitation,omitempty"`
-	// Link for the invitee; shown this once, stored only as a hash.
+	// Link for the invitee; shown this once, or again to a call that is repeated with its idempotency key. Stored only as a hash.
 	Link *string `json:"link,omitempty"`
 }
 
@@ -122,12 +122,58 @@ func (this InviteUserPayload) GetUserErrors() []graph.UserError {
 	return interfaceSlice
 }
 
+// A changed key request.
+type KeyRequestPayload struct {
+	// Problems; empty on success.
+	UserErrors []graph.UserError `json:"userErrors"`
+	// The request.
+	KeyRequest *graph.KeyRequest `json:"keyRequest,omitempty"`
+}
+
+func (KeyRequestPayload) IsPayload() {}
+
+// Problems that the caller can correct; nothing was changed when there are any.
+func (this KeyRequestPayload) GetUserErrors() []graph.UserError {
+	if this.UserErrors == nil {
+		return nil
+	}
+	interfaceSlice := make([]graph.UserError, 0, len(this.UserErrors))
+	for _, concrete := range this.UserErrors {
+		interfaceSlice = append(interfaceSlice, concrete)
+	}
+	return interfaceSlice
+}
+
 // Entry points for changing. They run one after the other, in the order of the operation.
 type Mutation struct {
 }
 
 // Entry points for reading.
 type Query struct {
+}
+
+// A new secret.
+type RotateAPIKeySecretPayload struct {
+	// Problems; empty on success.
+	UserErrors []graph.UserError `json:"userErrors"`
+	// The secret; shown this once, or again to a call that is repeated with its idempotency key. Stored only as a hash.
+	Secret *string `json:"secret,omitempty"`
+	// The key.
+	Key *graph.ApiKey `json:"key,omitempty"`
+}
+
+func (RotateAPIKeySecretPayload) IsPayload() {}
+
+// Problems that the caller can correct; nothing was changed when there are any.
+func (this RotateAPIKeySecretPayload) GetUserErrors() []graph.UserError {
+	if this.UserErrors == nil {
+		return nil
+	}
+	interfaceSlice := make([]graph.UserError, 0, len(this.UserErrors))
+	for _, concrete := range this.UserErrors {
+		interfaceSlice = append(interfaceSlice, concrete)
+	}
+	return interfaceSlice
 }
 
 // What the server is.

@@ -62,15 +62,21 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("AcceptInvitationInput", ec.unmarshalInputAcceptInvitationInput),
 			graphql.NewInputUnmarshaler("AccessInput", ec.unmarshalInputAccessInput),
 			graphql.NewInputUnmarshaler("ApiKeyFilter", ec.unmarshalInputApiKeyFilter),
+			graphql.NewInputUnmarshaler("ApiKeyIdInput", ec.unmarshalInputApiKeyIdInput),
 			graphql.NewInputUnmarshaler("ApiKeyOrder", ec.unmarshalInputApiKeyOrder),
 			graphql.NewInputUnmarshaler("AuditEventFilter", ec.unmarshalInputAuditEventFilter),
 			graphql.NewInputUnmarshaler("CreateAccountInput", ec.unmarshalInputCreateAccountInput),
 			graphql.NewInputUnmarshaler("CreateApiKeyInput", ec.unmarshalInputCreateApiKeyInput),
+			graphql.NewInputUnmarshaler("DecideKeyRequestInput", ec.unmarshalInputDecideKeyRequestInput),
 			graphql.NewInputUnmarshaler("GrantFilter", ec.unmarshalInputGrantFilter),
 			graphql.NewInputUnmarshaler("InviteUserInput", ec.unmarshalInputInviteUserInput),
+			graphql.NewInputUnmarshaler("KeyRequestIdInput", ec.unmarshalInputKeyRequestIdInput),
+			graphql.NewInputUnmarshaler("RequestApiKeyInput", ec.unmarshalInputRequestApiKeyInput),
+			graphql.NewInputUnmarshaler("RotateApiKeySecretInput", ec.unmarshalInputRotateApiKeySecretInput),
 			graphql.NewInputUnmarshaler("SetApiKeyEnabledInput", ec.unmarshalInputSetApiKeyEnabledInput),
 			graphql.NewInputUnmarshaler("SetGrantInput", ec.unmarshalInputSetGrantInput),
 			graphql.NewInputUnmarshaler("SignInInput", ec.unmarshalInputSignInInput),
+			graphql.NewInputUnmarshaler("UpdateApiKeyInput", ec.unmarshalInputUpdateApiKeyInput),
 			graphql.NewInputUnmarshaler("UserFilter", ec.unmarshalInputUserFilter),
 			graphql.NewInputUnmarshaler("UserOrder", ec.unmarshalInputUserOrder),
 		)
@@ -296,6 +302,8 @@ enum UserErrorCode {
   LIMIT_REACHED
   "The e-mail address, password or one-time token is wrong or no longer valid."
   INVALID_CREDENTIALS
+  "The idempotency key was used before with other input."
+  IDEMPOTENCY_MISMATCH
 }
 
 "An input value breaks a rule."
@@ -513,6 +521,15 @@ type Account implements Node @subject {
     "Only invitations in this state."
     status: InvitationStatus
   ): InvitationConnection @cost(page: true) @requires(by: [USER, OPERATOR], capability: MANAGE_USERS, scope: SUPPORT)
+  "Key requests, newest first: all of them with MANAGE_KEYS, otherwise the caller's own."
+  keyRequests(
+    "Page size from the start; 20 when absent."
+    first: Int @constraint(rule: "min=1,max=100")
+    "Continue after this cursor."
+    after: String
+    "Only requests in this state."
+    status: KeyRequestStatus
+  ): KeyRequestConnection! @cost(page: true)
   "Audit trail, newest first, without events about hidden keys. Requires VIEW_AUDIT."
   auditEvents(
     "Page size from the start; 20 when absent."
@@ -726,6 +743,8 @@ type ApiKey implements Node @subject {
   secretHint: String @requires(capability: ROTATE_SECRETS, otherwise: NULL)
   "When the secret was issued. Requires ROTATE_SECRETS."
   secretIssuedAt: DateTime @requires(capability: ROTATE_SECRETS, otherwise: NULL)
+  "Until when the secret before it still works; null when it does not. Requires ROTATE_SECRETS."
+  previousSecretExpiresAt: DateTime @requires(capability: ROTATE_SECRETS, otherwise: NULL)
   "When the key was created."
   createdAt: DateTime!
   "When the key was deleted."
@@ -791,6 +810,64 @@ type ApiKeyEdge {
   cursor: String!
   "The key."
   node: ApiKey! @visible
+}
+
+"State of a key request."
+enum KeyRequestStatus {
+  "Waiting for the provider."
+  PENDING
+  "Answered with a new key."
+  APPROVED
+  "Refused."
+  REJECTED
+  "Withdrawn."
+  CANCELLED
+}
+
+"A wish for a key beyond the account's limit. Visible to who asked, with MANAGE_KEYS, and to operators."
+type KeyRequest implements Node @subject {
+  "Global ID."
+  id: ID!
+  "The account, which tells operators whose request it is."
+  account: Account @visible
+  "Name for the key."
+  name: String!
+  "What the key shall stand for."
+  kind: UnitKind!
+  "Why it is needed."
+  reason: String!
+  "State."
+  status: KeyRequestStatus!
+  "Who asked; null when they are not visible or no longer there."
+  requestedBy: User @visible
+  "When it was asked."
+  createdAt: DateTime!
+  "When it was answered or withdrawn."
+  decidedAt: DateTime
+  "The operator's remark."
+  decisionNote: String
+  "The new key, when it is visible. It has no secret until ` + "`" + `rotateApiKeySecret` + "`" + ` issues one, so operators never see it."
+  key: ApiKey @visible
+}
+
+"A page of key requests."
+type KeyRequestConnection {
+  "Elements with cursors."
+  edges: [KeyRequestEdge!]! @visible
+  "Elements."
+  nodes: [KeyRequest!]! @visible
+  "Position."
+  pageInfo: PageInfo!
+  "Number of visible requests that match."
+  totalCount: Int!
+}
+
+"A key request in a page."
+type KeyRequestEdge {
+  "Cursor."
+  cursor: String!
+  "The request."
+  node: KeyRequest! @visible
 }
 
 "Where an effective grant comes from."
@@ -878,10 +955,20 @@ enum AuditAction {
   GRANT_RESET
   "A key was created."
   KEY_CREATED
+  "Name or kind of a key changed."
+  KEY_UPDATED
   "A key was enabled."
   KEY_ENABLED
   "A key was disabled."
   KEY_DISABLED
+  "A key was deleted."
+  KEY_DELETED
+  "A secret was issued for a key."
+  SECRET_ROTATED
+  "A key was requested."
+  KEY_REQUESTED
+  "A key request was answered or withdrawn."
+  KEY_REQUEST_DECIDED
 }
 
 "An entry of the audit trail; never changed or removed. Visible with VIEW_AUDIT when its key, if it has one, is visible."
@@ -977,6 +1064,13 @@ type Query {
     "ID of the account; needed by operators, optional for others."
     id: ID
   ): Account @visible @requires(by: [USER, OPERATOR], scope: SUPPORT)
+  "Key requests of all accounts that wait for an answer, oldest first. For operators with SUPPORT."
+  pendingKeyRequests(
+    "Page size from the start; 20 when absent."
+    first: Int @constraint(rule: "min=1,max=100")
+    "Continue after this cursor."
+    after: String
+  ): KeyRequestConnection @cost(page: true) @requires(by: [OPERATOR], scope: SUPPORT)
 }
 
 # ---------------------------------------------------------------------------
@@ -1012,16 +1106,63 @@ type Mutation {
     "The key."
     input: CreateApiKeyInput!
   ): CreateApiKeyPayload @requires(capability: MANAGE_KEYS)
+  """
+  Asks the provider for a key, for when the account has reached ` + "`" + `AccountLimits.maxApiKeys` + "`" + `. At most 100 requests of an
+  account wait at a time. Requires MANAGE_KEYS.
+  """
+  requestApiKey(
+    "The wish."
+    input: RequestApiKeyInput!
+  ): KeyRequestPayload @requires(capability: MANAGE_KEYS)
+  "Withdraws a visible request: one's own, with MANAGE_KEYS any. INVALID_STATE when it is answered."
+  cancelKeyRequest(
+    "The request."
+    input: KeyRequestIdInput!
+  ): KeyRequestPayload @requires
+  "Changes name and kind of a key. INVALID_STATE for a deleted one. Requires MANAGE_KEYS."
+  updateApiKey(
+    "Key and new values."
+    input: UpdateApiKeyInput!
+  ): ApiKeyPayload @requires(capability: MANAGE_KEYS)
   "Enables or disables a key for the provider's services. Requires MANAGE_KEYS."
   setApiKeyEnabled(
     "Key and state."
     input: SetApiKeyEnabledInput!
+  ): ApiKeyPayload @requires(capability: MANAGE_KEYS)
+  """
+  Issues a new secret and shows it this once; the first one for a key that has none. The old secret stops working at once,
+  or works on for ` + "`" + `graceMinutes` + "`" + `. INVALID_STATE for a deleted key. Requires ROTATE_SECRETS.
+  """
+  rotateApiKeySecret(
+    "The key."
+    input: RotateApiKeySecretInput!
+  ): RotateApiKeySecretPayload @requires(capability: ROTATE_SECRETS)
+  """
+  Deletes a key for good: its secrets are destroyed, its grants can no longer be changed, and it makes room under
+  ` + "`" + `AccountLimits.maxApiKeys` + "`" + `. The master key cannot be deleted: NOT_ALLOWED. Requires MANAGE_KEYS.
+  """
+  deleteApiKey(
+    "The key."
+    input: ApiKeyIdInput!
   ): ApiKeyPayload @requires(capability: MANAGE_KEYS)
   "Creates an account with its master key and an invitation for the primary user. For operators with ADMIN."
   createAccount(
     "The account."
     input: CreateAccountInput!
   ): CreateAccountPayload @requires(by: [OPERATOR], scope: ADMIN)
+  """
+  Answers a key request with a new key, beyond the account's limit, that has no secret yet. It is enabled for who asked,
+  when they are still an active user. INVALID_STATE when the request was rejected or withdrawn. For operators with ADMIN.
+  """
+  approveKeyRequest(
+    "Request and remark."
+    input: DecideKeyRequestInput!
+  ): KeyRequestPayload @requires(by: [OPERATOR], scope: ADMIN)
+  "Answers a key request with no. INVALID_STATE when it was approved or withdrawn. For operators with ADMIN."
+  rejectKeyRequest(
+    "Request and remark."
+    input: DecideKeyRequestInput!
+  ): KeyRequestPayload @requires(by: [OPERATOR], scope: ADMIN)
 }
 
 # ---------------------------------------------------------------------------
@@ -1060,6 +1201,11 @@ input InviteUserInput {
   withoutMasterKey: Boolean! = false
   "Days for which the link is valid."
   validDays: Int! = 7 @constraint(rule: "min=1,max=30")
+  """
+  A value of the caller's choice, best a random one: a call that is repeated with it within a day changes nothing and gives
+  the same answer, the link included. With other input: IDEMPOTENCY_MISMATCH.
+  """
+  idempotencyKey: String @sensitive @constraint(rule: "min=8,max=100")
 }
 
 "Exactly one of a role or a set of capabilities."
@@ -1098,6 +1244,72 @@ input CreateApiKeyInput {
   name: String! @constraint(rule: "min=1,max=100")
   "What it stands for."
   kind: UnitKind!
+  """
+  A value of the caller's choice, best a random one: a call that is repeated with it within a day changes nothing and gives
+  the same answer, the secret included. With other input: IDEMPOTENCY_MISMATCH.
+  """
+  idempotencyKey: String @sensitive @constraint(rule: "min=8,max=100")
+}
+
+"A wish for a key."
+input RequestApiKeyInput {
+  "Name for the key."
+  name: String! @constraint(rule: "min=1,max=100")
+  "What it shall stand for."
+  kind: UnitKind!
+  "Why it is needed; the provider reads it."
+  reason: String! @constraint(rule: "min=1,max=2000")
+  """
+  A value of the caller's choice, best a random one: a call that is repeated with it within a day changes nothing and gives
+  the same answer. With other input: IDEMPOTENCY_MISMATCH.
+  """
+  idempotencyKey: String @sensitive @constraint(rule: "min=8,max=100")
+}
+
+"A key request."
+input KeyRequestIdInput {
+  "ID of the request."
+  keyRequestId: ID!
+}
+
+"Answer to a key request."
+input DecideKeyRequestInput {
+  "ID of the request."
+  keyRequestId: ID!
+  "Remark for the account; kept from the first answer when that is repeated."
+  note: String @constraint(rule: "min=1,max=2000")
+}
+
+"New values of a key. What is absent or null stays as it is."
+input UpdateApiKeyInput {
+  "ID of the key."
+  keyId: ID!
+  "New name."
+  name: String @constraint(rule: "min=1,max=100")
+  "New kind."
+  kind: UnitKind
+}
+
+"A key."
+input ApiKeyIdInput {
+  "ID of the key."
+  keyId: ID!
+}
+
+"A key whose secret is replaced."
+input RotateApiKeySecretInput {
+  "ID of the key."
+  keyId: ID!
+  """
+  Minutes for which the present secret works on. At most two secrets work at a time: while the one before the present one
+  still does, a rotation with minutes is refused with INVALID_STATE, and one without ends both.
+  """
+  graceMinutes: Int! = 0 @constraint(rule: "min=0,max=10080")
+  """
+  A value of the caller's choice, best a random one: a call that is repeated with it within a day changes nothing and gives
+  the same answer, the secret included. With other input: IDEMPOTENCY_MISMATCH.
+  """
+  idempotencyKey: String @sensitive @constraint(rule: "min=8,max=100")
 }
 
 "A key and a state."
@@ -1116,6 +1328,11 @@ input CreateAccountInput {
   currency: CurrencyCode!
   "Address of the primary user, who is invited."
   primaryEmail: String! @constraint(rule: "email,max=254")
+  """
+  A value of the caller's choice, best a random one: a call that is repeated with it within a day changes nothing and gives
+  the same answer, the link included. With other input: IDEMPOTENCY_MISMATCH.
+  """
+  idempotencyKey: String @sensitive @constraint(rule: "min=8,max=100")
 }
 
 # ---------------------------------------------------------------------------
@@ -1148,7 +1365,7 @@ type InviteUserPayload implements Payload {
   userErrors: [UserError!]!
   "The invitation."
   invitation: Invitation @visible
-  "Link for the invitee; shown this once, stored only as a hash."
+  "Link for the invitee; shown this once, or again to a call that is repeated with its idempotency key. Stored only as a hash."
   link: URL @sensitive
 }
 
@@ -1172,7 +1389,25 @@ type ApiKeyPayload implements Payload {
 type CreateApiKeyPayload implements Payload {
   "Problems; empty on success."
   userErrors: [UserError!]!
-  "The secret; shown this once, stored only as a hash."
+  "The secret; shown this once, or again to a call that is repeated with its idempotency key. Stored only as a hash."
+  secret: String @sensitive
+  "The key."
+  key: ApiKey @visible
+}
+
+"A changed key request."
+type KeyRequestPayload implements Payload {
+  "Problems; empty on success."
+  userErrors: [UserError!]!
+  "The request."
+  keyRequest: KeyRequest @visible
+}
+
+"A new secret."
+type RotateApiKeySecretPayload implements Payload {
+  "Problems; empty on success."
+  userErrors: [UserError!]!
+  "The secret; shown this once, or again to a call that is repeated with its idempotency key. Stored only as a hash."
   secret: String @sensitive
   "The key."
   key: ApiKey @visible
@@ -1186,7 +1421,7 @@ type CreateAccountPayload implements Payload {
   account: Account @visible
   "The invitation of the primary user."
   invitation: Invitation @visible
-  "Link for the primary user; shown this once, stored only as a hash."
+  "Link for the primary user; shown this once, or again to a call that is repeated with its idempotency key. Stored only as a hash."
   link: URL @sensitive
 }
 `, BuiltIn: false},
@@ -1221,6 +1456,8 @@ func (ec *executionContext) childFields_Account(ctx context.Context, field graph
 		return ec.fieldContext_Account_grants(ctx, field)
 	case "invitations":
 		return ec.fieldContext_Account_invitations(ctx, field)
+	case "keyRequests":
+		return ec.fieldContext_Account_keyRequests(ctx, field)
 	case "auditEvents":
 		return ec.fieldContext_Account_auditEvents(ctx, field)
 	case "limits":
@@ -1257,6 +1494,8 @@ func (ec *executionContext) childFields_ApiKey(ctx context.Context, field graphq
 		return ec.fieldContext_ApiKey_secretHint(ctx, field)
 	case "secretIssuedAt":
 		return ec.fieldContext_ApiKey_secretIssuedAt(ctx, field)
+	case "previousSecretExpiresAt":
+		return ec.fieldContext_ApiKey_previousSecretExpiresAt(ctx, field)
 	case "createdAt":
 		return ec.fieldContext_ApiKey_createdAt(ctx, field)
 	case "deletedAt":
@@ -1497,6 +1736,68 @@ func (ec *executionContext) childFields_InviteUserPayload(ctx context.Context, f
 	return nil, fmt.Errorf("no field named %q was found under type InviteUserPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_KeyRequest(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_KeyRequest_id(ctx, field)
+	case "account":
+		return ec.fieldContext_KeyRequest_account(ctx, field)
+	case "name":
+		return ec.fieldContext_KeyRequest_name(ctx, field)
+	case "kind":
+		return ec.fieldContext_KeyRequest_kind(ctx, field)
+	case "reason":
+		return ec.fieldContext_KeyRequest_reason(ctx, field)
+	case "status":
+		return ec.fieldContext_KeyRequest_status(ctx, field)
+	case "requestedBy":
+		return ec.fieldContext_KeyRequest_requestedBy(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_KeyRequest_createdAt(ctx, field)
+	case "decidedAt":
+		return ec.fieldContext_KeyRequest_decidedAt(ctx, field)
+	case "decisionNote":
+		return ec.fieldContext_KeyRequest_decisionNote(ctx, field)
+	case "key":
+		return ec.fieldContext_KeyRequest_key(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type KeyRequest", field.Name)
+}
+
+func (ec *executionContext) childFields_KeyRequestConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_KeyRequestConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_KeyRequestConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_KeyRequestConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_KeyRequestConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type KeyRequestConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_KeyRequestEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_KeyRequestEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_KeyRequestEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type KeyRequestEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_KeyRequestPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "userErrors":
+		return ec.fieldContext_KeyRequestPayload_userErrors(ctx, field)
+	case "keyRequest":
+		return ec.fieldContext_KeyRequestPayload_keyRequest(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type KeyRequestPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_Operator(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "label":
@@ -1519,6 +1820,18 @@ func (ec *executionContext) childFields_PageInfo(ctx context.Context, field grap
 		return ec.fieldContext_PageInfo_endCursor(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PageInfo", field.Name)
+}
+
+func (ec *executionContext) childFields_RotateApiKeySecretPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "userErrors":
+		return ec.fieldContext_RotateApiKeySecretPayload_userErrors(ctx, field)
+	case "secret":
+		return ec.fieldContext_RotateApiKeySecretPayload_secret(ctx, field)
+	case "key":
+		return ec.fieldContext_RotateApiKeySecretPayload_key(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RotateApiKeySecretPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_ServerInfo(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
