@@ -11,20 +11,24 @@ type AuditAction string
 
 // The actions.
 const (
-	AccountCreated AuditAction = "ACCOUNT_CREATED"
-	SignedIn       AuditAction = "SIGNED_IN"
-	SignedOut      AuditAction = "SIGNED_OUT"
-	UserInvited    AuditAction = "USER_INVITED"
-	UserJoined     AuditAction = "USER_JOINED"
-	GrantWasOn     AuditAction = "GRANT_ENABLED"
-	GrantWasOff    AuditAction = "GRANT_DISABLED"
-	GrantWasReset  AuditAction = "GRANT_RESET"
-	KeyCreated     AuditAction = "KEY_CREATED"
-	KeyWasEnabled  AuditAction = "KEY_ENABLED"
-	KeyWasDisabled AuditAction = "KEY_DISABLED"
+	AccountCreated       AuditAction = "ACCOUNT_CREATED"
+	SignedIn             AuditAction = "SIGNED_IN"
+	SignedOut            AuditAction = "SIGNED_OUT"
+	UserInvited          AuditAction = "USER_INVITED"
+	UserJoined           AuditAction = "USER_JOINED"
+	GrantWasOn           AuditAction = "GRANT_ENABLED"
+	GrantWasOff          AuditAction = "GRANT_DISABLED"
+	GrantWasReset        AuditAction = "GRANT_RESET"
+	KeyCreated           AuditAction = "KEY_CREATED"
+	KeyWasEnabled        AuditAction = "KEY_ENABLED"
+	KeyWasDisabled       AuditAction = "KEY_DISABLED"
+	TokenCreated         AuditAction = "TOKEN_CREATED"
+	TokenWasRevoked      AuditAction = "TOKEN_REVOKED"
+	AccountChanged       AuditAction = "ACCOUNT_CHANGED"
+	OwnershipTransferred AuditAction = "OWNERSHIP_TRANSFERRED"
 )
 
-// Actor is who did something: a *User or an *Operator.
+// Actor is who did something: a *User, an *AccessToken or an *Operator.
 type Actor interface{ IsActor() }
 
 // AuditEvent is an entry of the audit trail, never changed or removed.
@@ -33,7 +37,8 @@ type AuditEvent struct {
 	EventID    UUID
 	Action     AuditAction
 	OccurredAt time.Time
-	ActorUser  *User // nil when it was no user, or one who is gone or hidden
+	ActorUser  *User        // nil when it was no user, or one who is gone or hidden
+	ActorToken *AccessToken // likewise
 	Operator   *Operator
 	ActorLabel string
 	User       *User
@@ -58,6 +63,8 @@ func (e *AuditEvent) Actor() Actor {
 	switch {
 	case e.ActorUser != nil:
 		return e.ActorUser
+	case e.ActorToken != nil:
+		return e.ActorToken
 	case e.Operator != nil:
 		return e.Operator
 	}

@@ -51,6 +51,9 @@ func (r *Resolver) findGroup(ctx context.Context, g group, wanted []graph.ID, fo
 	case graph.KindInvitation:
 		list, err := r.DB.Invitations(ctx, v, g.account, objects(wanted))
 		return keep(list, err, found, func() error { return r.lookInvitations(ctx, list, below) })
+	case graph.KindAccessToken:
+		list, err := r.DB.AccessTokens(ctx, v, g.account, objects(wanted))
+		return keep(list, err, found, func() error { return r.lookTokens(ctx, list, below) })
 	case graph.KindAuditEvent:
 		list, err := r.DB.AuditEvents(ctx, v, g.account, objects(wanted))
 		return keep(list, err, found, func() error { return r.lookEvents(ctx, list, below) })
