@@ -1,6 +1,12 @@
 package db
 
-import "context"
+import (
+	"context"
+
+	"github.com/jmoiron/sqlx"
+
+	"grantwood/graph"
+)
 
 // BinaryParameters reports whether the pool sends parameters in binary form: only then are these four bytes a number.
 func BinaryParameters(ctx context.Context, db *DB) bool {
@@ -11,3 +17,10 @@ func BinaryParameters(ctx context.Context, db *DB) bool {
 
 // UnknownPassword is the hash that unknown addresses are compared with.
 const UnknownPassword = unknownPassword
+
+// RotatesAs runs what needs ROTATE_SECRETS, as a user or an access token, and notes it in the audit trail.
+func RotatesAs(ctx context.Context, db *DB, v *graph.Viewer) error {
+	return db.changeAs(ctx, v, graph.RotateSecrets, stays, "test", func(tx *sqlx.Tx, v *graph.Viewer) error {
+		return audit(ctx, tx, v, v.AccountID(), event{Action: graph.KeyWasEnabled, Summary: "Done."})
+	})
+}
