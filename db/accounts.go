@@ -95,6 +95,161 @@ func (db *DB) accountAgain(ctx context.Context, v *graph.Viewer, answer createdA
 	return NewAccount{Account: a, Invitation: i}, err
 }
 
+// Accounts reads a page of all accounts by name, for operators with SUPPORT: the one list that no account bounds.
+func (db *DB) Accounts(ctx context.Context, v *graph.Viewer, w graph.Window, search *string, ask Ask) (*graph.AccountConnection, error) {
+	reads := `false`
+	if v.HasScope(graph.ScopeSupport) {
+		reads = `true`
+	}
+	page, err := readPage(ctx, db, listing{
+		columns: accountColumns.of("a") + `, lower(a.name) COLLATE "C" AS sort_name`,
+		from:    `accounts a WHERE ` + reads + ` AND ($1::text IS NULL OR lower(a.name) LIKE $1)`,
+		name:    `(lower(a.name) COLLATE "C")`,
+		id:      "a.account_id",
+		args:    []any{pattern(search)},
+	}, w, ask, func(a *graph.Account) graph.Cursor { return graph.Cursor{ID: a.AccountID, Name: a.SortName} })
+	return &graph.AccountConnection{Page: page}, fault("list accounts", err)
+}
+
+// ownedBy is the condition on rows with the alias that belong to the accounts $1, for operators, who see every user and
+// key of them; nothing for others. It uses $2 and $3 like every condition.
+func ownedBy(v *graph.Viewer, alias string) string {
+	if !v.HasScope(graph.ScopeSupport) {
+		return nothing + ` AND $1::uuid[] IS NOT NULL`
+	}
+	return alias + `.account_id = ANY($1::uuid[]) AND ` + everything
+}
+
+// PrimaryUsersOf reads the owners of accounts for an operator, by account.
+func (db *DB) PrimaryUsersOf(ctx context.Context, v *graph.Viewer, accounts []graph.UUID) (map[graph.UUID]*graph.User, error) {
+	var users []*graph.User
+	err := db.pool.SelectContext(ctx, &users, `
+		SELECT `+userColumns.of("u")+`
+		FROM users u
+		WHERE u.is_primary AND `+ownedBy(v, "u"), uuidArray(accounts), v.Self(), v.Request.At)
+	owners := make(map[graph.UUID]*graph.User, len(users))
+	for _, u := range users {
+		owners[u.AccountID] = u
+	}
+	return owners, fault("read primary users", err)
+}
+
+// MasterKeysOf reads the master keys of accounts for an operator, by account.
+func (db *DB) MasterKeysOf(ctx context.Context, v *graph.Viewer, accounts []graph.UUID) (map[graph.UUID]*graph.ApiKey, error) {
+	var keys []*graph.ApiKey
+	err := db.pool.SelectContext(ctx, &keys, `
+		SELECT `+keyColumns.of("k")+`
+		FROM api_keys k
+		WHERE k.is_master AND `+ownedBy(v, "k"), uuidArray(accounts), v.Self(), v.Request.At)
+	masters := make(map[graph.UUID]*graph.ApiKey, len(keys))
+	for _, k := range keys {
+		masters[k.AccountID] = k
+	}
+	return masters, fault("read master keys", err)
+}
+
+// UpdateAccount suspends or reactivates an account, changes its limits, or gives it another owner; what is so already is not
+// changed again. For operators with ADMIN, as the schema says. NotFound for the account and the user, and what
+// graph.User.MayBecomePrimary refuses.
+func (db *DB) UpdateAccount(ctx context.Context, v *graph.Viewer, in graph.UpdateAccountInput) (*graph.Account, error) {
+	account := graph.UUID{}
+	if in.AccountID.Kind == graph.KindAccount {
+		account = in.AccountID.Account
+	}
+	var a *graph.Account
+	err := db.transact(ctx, "update account", func(tx *sqlx.Tx) error {
+		next, err := usersForHandover(ctx, tx, account, in.PrimaryUserID) // users before accounts, like every change
+		if err != nil {
+			return err
+		}
+		a, err = lockAccount(ctx, tx, account)
+		switch {
+		case errors.Is(err, sql.ErrNoRows):
+			return graph.Missing("input.accountId")
+		case err != nil:
+			return err
+		case in.PrimaryUserID != nil && next == nil:
+			return graph.Missing("input.primaryUserId")
+		}
+		if err := applyToAccount(ctx, tx, v, a, in); err != nil || next == nil || next.IsPrimary {
+			return err
+		}
+		if err := next.MayBecomePrimary(); err != nil {
+			return err
+		}
+		return handOver(ctx, tx, v, next)
+	})
+	if violates(err, "users_one_primary") { // the owner handed over meanwhile
+		return db.UpdateAccount(ctx, v, in)
+	}
+	return a, err
+}
+
+func applyToAccount(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, a *graph.Account, in graph.UpdateAccountInput) error {
+	changed := in.Apply(a)
+	if len(changed) == 0 {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, `
+		UPDATE accounts SET status = $2, max_users = $3, max_api_keys = $4
+		WHERE account_id = $1`, a.AccountID, a.Status, a.MaxUsers, a.MaxApiKeys)
+	if err != nil {
+		return err
+	}
+	return audit(ctx, tx, v, a.AccountID, event{Action: graph.AccountChanged, Summary: "Changed the account " + a.Name + ".", Changes: changed})
+}
+
+// usersForHandover reads the user who is to own the account, and keeps them and the present owner from changing until the
+// transaction ends; nil when nobody is named, or nobody of the account.
+func usersForHandover(ctx context.Context, tx *sqlx.Tx, account graph.UUID, user *graph.ID) (*graph.User, error) {
+	if user == nil {
+		return nil, nil
+	}
+	id := user.In(account, graph.KindUser)
+	var users []*graph.User
+	err := tx.SelectContext(ctx, &users, `
+		SELECT `+userColumns.of("u")+`
+		FROM users u
+		WHERE u.account_id = $1 AND (u.user_id = $2 OR u.is_primary)
+		ORDER BY u.user_id
+		FOR NO KEY UPDATE`, account, id)
+	for _, u := range users {
+		if u.UserID == id {
+			return u, err
+		}
+	}
+	return nil, err
+}
+
+// handOver makes a user the owner. The former one keeps the role REPORTING and what is enabled for them.
+func handOver(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, next *graph.User) error {
+	var former []*graph.User
+	err := tx.SelectContext(ctx, &former, `
+		UPDATE users u SET is_primary = false, granted = $2, rules_version = rules_version + 1
+		WHERE u.account_id = $1 AND u.is_primary
+		RETURNING `+userColumns.of("u"), next.AccountID, graph.Capabilities(graph.ViewUsage))
+	if err != nil {
+		return err
+	}
+	for _, u := range former {
+		err := audit(ctx, tx, v, u.AccountID, event{Action: graph.OwnershipTransferred, User: &u.UserID,
+			Summary: u.DisplayName + " is no longer the primary user.",
+			Changes: []*graph.AuditChange{graph.Changed("role", string(graph.RolePrimary), string(*u.Role()))}})
+		if err != nil {
+			return err
+		}
+	}
+	_, err = tx.ExecContext(ctx, `
+		UPDATE users SET is_primary = true, granted = '{}', rules_version = rules_version + 1
+		WHERE account_id = $1 AND user_id = $2`, next.AccountID, next.UserID)
+	if err != nil {
+		return err
+	}
+	return audit(ctx, tx, v, next.AccountID, event{Action: graph.OwnershipTransferred, User: &next.UserID,
+		Summary: next.DisplayName + " is the primary user.",
+		Changes: []*graph.AuditChange{graph.Changed("role", string(*next.Role()), string(graph.RolePrimary))}})
+}
+
 // lockAccount reads an account and keeps others from changing it or what it counts until the transaction ends.
 func lockAccount(ctx context.Context, tx *sqlx.Tx, account graph.UUID) (*graph.Account, error) {
 	var a graph.Account

@@ -21,36 +21,39 @@ type event struct {
 
 // audit adds an event by v in the account.
 func audit(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, account graph.UUID, e event) error {
-	var user, operator *graph.UUID
-	var address *string
+	var user, token, operator *graph.UUID
 	switch v.Kind {
 	case graph.KindOfUser:
 		user = &v.User.UserID
-		if v.Request.Address != "" {
-			address = &v.Request.Address
-		}
+	case graph.KindOfToken:
+		token = &v.AccessToken.TokenID
 	case graph.KindOperator:
 		operator = &v.Operator.OperatorID
+	}
+	var address *string
+	if operator == nil && v.Request.Address != "" {
+		address = &v.Request.Address
 	}
 	changes, err := json.Marshal(append([]*graph.AuditChange{}, e.Changes...))
 	if err != nil {
 		return fmt.Errorf("write changes: %w", err)
 	}
 	_, err = tx.ExecContext(ctx, `
-		INSERT INTO audit_events (account_id, event_id, action, occurred_at, actor_user, actor_operator, actor_label, user_id, key_id,
-			summary, changes, ip_address, request_id)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
-		account, newID(), e.Action, v.Request.At, user, operator, v.Label(), e.User, e.Key, e.Summary, string(changes), address, v.Request.ID)
+		INSERT INTO audit_events (account_id, event_id, action, occurred_at, actor_user, actor_token, actor_operator, actor_label,
+			user_id, key_id, summary, changes, ip_address, request_id)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
+		account, newID(), e.Action, v.Request.At, user, token, operator, v.Label(), e.User, e.Key, e.Summary, string(changes), address, v.Request.ID)
 	return err
 }
 
-var eventColumns = columnList{"account_id", "event_id", "action", "occurred_at", "actor_user", "actor_operator", "actor_label",
+var eventColumns = columnList{"account_id", "event_id", "action", "occurred_at", "actor_user", "actor_token", "actor_operator", "actor_label",
 	"user_id", "key_id", "summary", "changes", "ip_address", "request_id"}
 
 // eventRow is an event as it is stored.
 type eventRow struct {
 	graph.AuditEvent
 	ActorUser     *graph.UUID
+	ActorToken    *graph.UUID
 	ActorOperator *graph.UUID
 	UserID        *graph.UUID
 	Changes       graph.AuditChanges
@@ -107,11 +110,12 @@ func (db *DB) AuditEventsOf(ctx context.Context, v *graph.Viewer, account graph.
 		Previous: page.Previous, Place: func(e *graph.AuditEvent) graph.Cursor { return graph.Cursor{ID: e.EventID} }}}, err
 }
 
-// completeEvents gives the events the users and keys that they name, as far as these are visible and still there.
+// completeEvents gives the events the users, access tokens and keys that they name, as far as these are visible and still there.
 func (db *DB) completeEvents(ctx context.Context, v *graph.Viewer, account graph.UUID, rows []*eventRow) ([]*graph.AuditEvent, error) {
-	var userIDs, keyIDs []graph.UUID
+	var userIDs, tokenIDs, keyIDs []graph.UUID
 	for _, row := range rows {
 		userIDs, keyIDs = appendSet(userIDs, row.ActorUser, row.UserID), appendSet(keyIDs, row.KeyID)
+		tokenIDs = appendSet(tokenIDs, row.ActorToken)
 	}
 	users, err := byID(userIDs, func(ids []graph.UUID) ([]*graph.User, error) { return db.Users(ctx, v, account, ids) },
 		func(u *graph.User) graph.UUID { return u.UserID })
@@ -123,11 +127,17 @@ func (db *DB) completeEvents(ctx context.Context, v *graph.Viewer, account graph
 	if err != nil {
 		return nil, err
 	}
+	tokens, err := byID(tokenIDs, func(ids []graph.UUID) ([]*graph.AccessToken, error) { return db.AccessTokens(ctx, v, account, ids) },
+		func(t *graph.AccessToken) graph.UUID { return t.TokenID })
+	if err != nil {
+		return nil, err
+	}
 	events := make([]*graph.AuditEvent, len(rows))
 	for i, row := range rows {
 		e := &row.AuditEvent
 		e.Changes = row.Changes
 		e.ActorUser, e.User, e.Key = users.at(row.ActorUser), users.at(row.UserID), keys.at(row.KeyID)
+		e.ActorToken = tokens.at(row.ActorToken)
 		if row.ActorOperator != nil {
 			e.Operator = &graph.Operator{OperatorID: *row.ActorOperator, Label: e.ActorLabel}
 		}

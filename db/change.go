@@ -1,6 +1,7 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -48,9 +49,9 @@ func (db *DB) once(ctx context.Context, do func(tx *sqlx.Tx) error) (err error) 
 	return tx.Commit()
 }
 
-// changeAs runs a change that v makes in its account. Inside the transaction v is read again and kept from changing, so
-// that nobody acts on rights that they lose at the same moment: Unauthenticated when v was disabled meanwhile,
-// Forbidden when it lost the capability, AccountSuspended.
+// changeAs runs a change that v, a user or an access token, makes in its account. Inside the transaction v is read again and
+// kept from changing, so that nobody acts on rights that they lose at the same moment: Unauthenticated when v was disabled
+// or revoked meanwhile, Forbidden when it lost the capability, AccountSuspended.
 func (db *DB) changeAs(ctx context.Context, v *graph.Viewer, c graph.Capability, lock ownRow, doing string,
 	do func(tx *sqlx.Tx, v *graph.Viewer) error) error {
 	return db.transact(ctx, doing, func(tx *sqlx.Tx) error {
@@ -71,17 +72,26 @@ func (db *DB) changeAs(ctx context.Context, v *graph.Viewer, c graph.Capability,
 // anyCapability is for changes that a user may make whatever they hold, because of what the target is to them.
 const anyCapability graph.Capability = ""
 
-// ownRow says how a change locks the row of the user who makes it.
+// ownRow says how a change locks the row of the user who makes it, or whose token does.
 type ownRow string
 
 const (
 	// stays: others may make changes as the same user at the same time.
-	stays ownRow = "FOR SHARE OF u"
+	stays ownRow = "FOR SHARE OF "
 	// changes: the change writes the row. Two that share it first and write it then would wait for each other.
-	changes ownRow = "FOR NO KEY UPDATE OF u"
+	changes ownRow = "FOR NO KEY UPDATE OF "
 )
 
 func viewerNow(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, lock ownRow) (*graph.Viewer, error) {
+	if v.Kind == graph.KindOfToken {
+		row, err := tokenNow(ctx, tx, v.AccountID(), v.AccessToken.TokenID, v.Request.At, string(lock)+"c, t")
+		if err != nil || row == nil {
+			return nil, cmp.Or(err, ended())
+		}
+		now := row.viewer(v.Request)
+		now.Keys = v.Keys
+		return now, nil
+	}
 	var row struct {
 		User    graph.User
 		Account graph.Account
@@ -91,15 +101,19 @@ func viewerNow(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, lock ownRow) (
 		FROM users u
 		JOIN accounts a ON a.account_id = u.account_id
 		WHERE u.account_id = $1 AND u.user_id = $2 AND u.status = 'ACTIVE'
-		`+string(lock), v.AccountID(), v.UserID())
+		`+string(lock)+"u", v.AccountID(), v.UserID())
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, &graph.Error{Code: graph.Unauthenticated, Message: "Sign in first: the session has ended."}
+		return nil, ended()
 	}
 	if err != nil {
 		return nil, err
 	}
 	return &graph.Viewer{Kind: v.Kind, User: &row.User, Account: &row.Account, SessionID: v.SessionID, Keys: v.Keys,
 		Request: v.Request}, nil
+}
+
+func ended() error {
+	return &graph.Error{Code: graph.Unauthenticated, Message: "Sign in first: the session has ended."}
 }
 
 // raiseRules marks that what the user may do or see has changed, so that nothing remembered about it is used again.

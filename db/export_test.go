@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/jmoiron/sqlx"
+
+	"grantwood/graph"
 )
 
 // BinaryParameters reports whether the pool sends parameters in binary form: only then are these four bytes a number.
@@ -18,3 +20,10 @@ const UnknownPassword = unknownPassword
 
 // Pool gives the connections, for what no function of the package says.
 func Pool(db *DB) *sqlx.DB { return db.pool }
+
+// RotatesAs runs what needs ROTATE_SECRETS, as a user or an access token, and notes it in the audit trail.
+func RotatesAs(ctx context.Context, db *DB, v *graph.Viewer) error {
+	return db.changeAs(ctx, v, graph.RotateSecrets, stays, "test", func(tx *sqlx.Tx, v *graph.Viewer) error {
+		return audit(ctx, tx, v, v.AccountID(), event{Action: graph.KeyWasEnabled, Summary: "Done."})
+	})
+}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"strconv"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -186,28 +185,16 @@ func (db *DB) invitationAgain(ctx context.Context, v *graph.Viewer, account grap
 }
 
 func keysToInvite(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, wanted []graph.ID) ([]*graph.ApiKey, error) {
-	account := v.AccountID()
-	ids := make([]graph.UUID, len(wanted))
-	for i, id := range wanted {
-		ids[i] = id.In(account, graph.KindKey)
-	}
-	keys, err := byID(ids, func(ids []graph.UUID) ([]*graph.ApiKey, error) { return visibleKeys(ctx, tx, v, account, ids) },
-		func(k *graph.ApiKey) graph.UUID { return k.KeyID })
+	keys, err := keysNamed(ctx, tx, v, wanted)
 	if err != nil {
 		return nil, err
 	}
-	var list []*graph.ApiKey
-	for i := range ids {
-		k := keys.at(&ids[i])
-		if k == nil {
-			return nil, graph.Missing("input.keyIds." + strconv.Itoa(i))
-		}
+	for i, k := range keys {
 		if err := graph.MayInviteKey(k, i); err != nil {
 			return nil, err
 		}
-		list = append(list, k)
 	}
-	return list, nil
+	return keys, nil
 }
 
 // masterHidden reports whether v does not see the master key and so cannot hand it on.

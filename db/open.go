@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2"
@@ -32,11 +33,13 @@ type Config struct {
 
 // DB is the database of one server. Close it.
 type DB struct {
-	pool      *sqlx.DB
-	adminURL  string
-	log       *slog.Logger
-	visible   *lru.Cache[ruleKey, graph.KeySet]
-	passwords *semaphore.Weighted
+	pool       *sqlx.DB
+	adminURL   string
+	log        *slog.Logger
+	visible    *lru.Cache[ruleKey, graph.KeySet]
+	passwords  *semaphore.Weighted
+	noting     sync.Map       // access tokens whose use is being written
+	background sync.WaitGroup // what goes on behind requests
 }
 
 // Open makes a pool; it does not connect yet. An error for a DSN that cannot be used says which part is wrong.
@@ -62,8 +65,11 @@ func Open(c Config) (*DB, error) {
 		passwords: semaphore.NewWeighted(passwordsAtOnce)}, nil
 }
 
-// Close ends all connections.
-func (db *DB) Close() error { return db.pool.Close() }
+// Close waits for what goes on behind requests and ends all connections.
+func (db *DB) Close() error {
+	db.background.Wait()
+	return db.pool.Close()
+}
 
 // Ping reports Unavailable when the database does not answer.
 func (db *DB) Ping(ctx context.Context) error {

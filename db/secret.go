@@ -15,6 +15,7 @@ const (
 	sessionToken    = "gws"
 	invitationToken = "gwi"
 	operatorToken   = "gwo"
+	accessToken     = "gwt"
 )
 
 // token is what a caller presents: the account and the row that it stands for, and a secret of 256 bits. With the
@@ -67,7 +68,24 @@ func parseToken(text, prefix string) (t token, ok bool) {
 func newPublicKey(account graph.UUID) string {
 	var random [8]byte
 	_, _ = rand.Read(random[:])
-	return "gwk" + tokenText.EncodeToString(account[:]) + tokenText.EncodeToString(random[:])
+	return publicKey + tokenText.EncodeToString(account[:]) + tokenText.EncodeToString(random[:])
+}
+
+// publicKey begins the public part of every key.
+const publicKey = "gwk"
+
+// accountOfKey gives the account that the public part of a key names, the zero UUID when it names none.
+func accountOfKey(key string) graph.UUID {
+	body, ok := strings.CutPrefix(key, publicKey)
+	digits := tokenText.EncodedLen(len(graph.UUID{}))
+	if !ok || len(body) < digits {
+		return graph.UUID{}
+	}
+	raw, err := tokenText.DecodeString(body[:digits])
+	if err != nil {
+		return graph.UUID{}
+	}
+	return graph.UUID(raw)
 }
 
 // newKeySecret makes the secret of a key, its last characters as a hint, and its hash.

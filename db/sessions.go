@@ -31,6 +31,9 @@ func (db *DB) Authenticate(ctx context.Context, text string, r graph.Request) (*
 	if t, ok := parseToken(text, sessionToken); ok {
 		return db.sessionViewer(ctx, t, r)
 	}
+	if t, ok := parseToken(text, accessToken); ok {
+		return db.tokenViewer(ctx, t, r)
+	}
 	return &graph.Viewer{Request: r}, nil
 }
 
@@ -63,6 +66,9 @@ func (db *DB) userViewer(ctx context.Context, u *graph.User, a *graph.Account, s
 // Refresh reads the viewer's visible keys again when the rules about it have changed since it was authenticated, and
 // reports whether they had.
 func (db *DB) Refresh(ctx context.Context, v *graph.Viewer) (*graph.Viewer, bool, error) {
+	if v.Kind == graph.KindOfToken {
+		return db.refreshToken(ctx, v)
+	}
 	if v.Kind != graph.KindOfUser || v.IsPrimary() {
 		return v, false, nil
 	}

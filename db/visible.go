@@ -7,10 +7,10 @@ import (
 	"grantwood/graph"
 )
 
-// Statements about keys have three parameters in common: $1 the account, $2 the viewer's user, $3 the time of the
-// request. about gives them.
+// Statements about keys have three parameters in common: $1 the account, $2 the viewer's user, access token or key, $3 the
+// time of the request. about gives them.
 func about(v *graph.Viewer, account graph.UUID, more ...any) []any {
-	return append([]any{account, v.UserID(), v.Request.At}, more...)
+	return append([]any{account, v.Self(), v.Request.At}, more...)
 }
 
 // Every condition uses $2 and $3, so that PostgreSQL knows their types whatever the viewer.
@@ -21,17 +21,25 @@ const (
 	// grantHolds limits grants g to those that decide: an expired one does not.
 	grantHolds = `(g.expires_at IS NULL OR g.expires_at > $3)`
 
-	// enabledKeys are the keys that are enabled for the user $2, written outward from what was set for them, so that
-	// the cost follows their grants and not the keys of the account.
-	enabledKeys = `
+	// listedKeys are the keys that the access token $2 is limited to, and creator is the user who created it.
+	listedKeys = `
+		SELECT tk.key_id FROM access_token_keys tk
+		WHERE tk.account_id = $1 AND tk.token_id = $2`
+	creator = `(SELECT t.created_by FROM access_tokens t WHERE t.account_id = $1 AND t.token_id = $2)`
+)
+
+// enabledKeys are the keys that are enabled for the user, written outward from what was set for them, so that the cost
+// follows their grants and not the keys of the account.
+func enabledKeys(user string) string {
+	return `
 		SELECT g.key_id FROM grants g
-		WHERE g.account_id = $1 AND g.user_id = $2 AND g.enabled AND ` + grantHolds + `
+		WHERE g.account_id = $1 AND g.user_id = ` + user + ` AND g.enabled AND ` + grantHolds + `
 		UNION ALL
 		SELECT m.key_id FROM api_keys m
 		WHERE m.account_id = $1 AND m.is_master AND NOT EXISTS (
 			SELECT FROM grants g
-			WHERE g.account_id = $1 AND g.user_id = $2 AND g.key_id = m.key_id AND ` + grantHolds + `)`
-)
+			WHERE g.account_id = $1 AND g.user_id = ` + user + ` AND g.key_id = m.key_id AND ` + grantHolds + `)`
+}
 
 // keyVisible is the one predicate for visible keys: a condition on a column that holds a key of the account $1. Rows,
 // counts, pages and targets of changes all use it.
@@ -41,7 +49,13 @@ func keyVisible(v *graph.Viewer, column string) string {
 		return everything
 	case v.Kind == graph.KindOfUser:
 		// IS TRUE keeps PostgreSQL from turning the condition into a join, which would cost a page its ordered index.
-		return `((` + column + ` IN (` + enabledKeys + `)) IS TRUE AND ` + everything + `)`
+		return `((` + column + ` IN (` + enabledKeys("$2") + `)) IS TRUE AND ` + everything + `)`
+	case v.Kind == graph.KindOfToken && v.Creator.IsPrimary:
+		return `((` + column + ` IN (` + listedKeys + `)) IS TRUE AND ` + everything + `)`
+	case v.Kind == graph.KindOfToken:
+		return `((` + column + ` IN (` + listedKeys + `)) IS TRUE AND (` + column + ` IN (` + enabledKeys(creator) + `)) IS TRUE AND ` + everything + `)`
+	case v.Kind == graph.KindOfKey:
+		return `(` + column + ` = $2 AND ` + everything + `)`
 	}
 	return nothing
 }
@@ -68,13 +82,14 @@ func grantVisible(v *graph.Viewer) string {
 	return nothing
 }
 
-// visibleSets is how many users' sets of visible keys are remembered.
+// visibleSets is how many users' and tokens' sets of visible keys are remembered.
 const visibleSets = 1000
 
-// ruleKey names what a user saw at a version of the rules about them.
+// ruleKey names what a user, or a token of theirs, saw at a version of the rules about the user.
 type ruleKey struct {
-	account, user graph.UUID
-	version       int64
+	account, who graph.UUID
+	version      int64
+	ofPrimary    bool
 }
 
 // keysOf gives the set of keys visible to an additional user at the version of the rules that u carries. It is the
@@ -83,7 +98,7 @@ func (db *DB) keysOf(ctx context.Context, u *graph.User, r graph.Request) (graph
 	if u.IsPrimary {
 		return nil, nil
 	}
-	key := ruleKey{u.AccountID, u.UserID, u.RulesVersion}
+	key := ruleKey{account: u.AccountID, who: u.UserID, version: u.RulesVersion}
 	if set, ok := db.visible.Get(key); ok {
 		return set, nil
 	}

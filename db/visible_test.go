@@ -44,7 +44,11 @@ func init() {
 
 func newAccount(t testing.TB) account {
 	t.Helper()
-	d := dbtest.Open(t)
+	return newAccountOn(t, dbtest.Open(t))
+}
+
+func newAccountOn(t testing.TB, d *db.DB) account {
+	t.Helper()
 	o, _, err := d.CreateOperator(t.Context(), "Test", graph.ScopeList{graph.ScopeAdmin})
 	if err != nil {
 		t.Fatal(err)

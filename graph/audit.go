@@ -26,11 +26,15 @@ const (
 	KeyWasDeleted  AuditAction = "KEY_DELETED"
 	SecretRotated  AuditAction = "SECRET_ROTATED"
 
-	KeyRequested      AuditAction = "KEY_REQUESTED"
-	KeyRequestDecided AuditAction = "KEY_REQUEST_DECIDED"
+	KeyRequested         AuditAction = "KEY_REQUESTED"
+	KeyRequestDecided    AuditAction = "KEY_REQUEST_DECIDED"
+	TokenCreated         AuditAction = "TOKEN_CREATED"
+	TokenWasRevoked      AuditAction = "TOKEN_REVOKED"
+	AccountChanged       AuditAction = "ACCOUNT_CHANGED"
+	OwnershipTransferred AuditAction = "OWNERSHIP_TRANSFERRED"
 )
 
-// Actor is who did something: a *User or an *Operator.
+// Actor is who did something: a *User, an *AccessToken or an *Operator.
 type Actor interface{ IsActor() }
 
 // AuditEvent is an entry of the audit trail, never changed or removed.
@@ -39,7 +43,8 @@ type AuditEvent struct {
 	EventID    UUID
 	Action     AuditAction
 	OccurredAt time.Time
-	ActorUser  *User // nil when it was no user, or one who is gone or hidden
+	ActorUser  *User        // nil when it was no user, or one who is gone or hidden
+	ActorToken *AccessToken // likewise
 	Operator   *Operator
 	ActorLabel string
 	User       *User
@@ -64,6 +69,8 @@ func (e *AuditEvent) Actor() Actor {
 	switch {
 	case e.ActorUser != nil:
 		return e.ActorUser
+	case e.ActorToken != nil:
+		return e.ActorToken
 	case e.Operator != nil:
 		return e.Operator
 	}

@@ -103,3 +103,37 @@ func (c *KeyRequestConnection) Edges() []*KeyRequestEdge {
 
 // VisibleTo reports whether v sees the request.
 func (e *KeyRequestEdge) VisibleTo(v *Viewer) bool { return e.Node.VisibleTo(v) }
+
+// AccessTokenConnection is a page of access tokens.
+type AccessTokenConnection struct{ Page[AccessToken] }
+
+// AccessTokenEdge is an access token in a page.
+type AccessTokenEdge struct {
+	Cursor string
+	Node   *AccessToken
+}
+
+// Edges gives the access tokens with their cursors.
+func (c *AccessTokenConnection) Edges() []*AccessTokenEdge {
+	return edges(&c.Page, func(cursor string, n *AccessToken) *AccessTokenEdge { return &AccessTokenEdge{cursor, n} })
+}
+
+// VisibleTo reports whether v sees the token.
+func (e *AccessTokenEdge) VisibleTo(v *Viewer) bool { return e.Node.VisibleTo(v) }
+
+// AccountConnection is a page of accounts.
+type AccountConnection struct{ Page[Account] }
+
+// AccountEdge is an account in a page.
+type AccountEdge struct {
+	Cursor string
+	Node   *Account
+}
+
+// Edges gives the accounts with their cursors.
+func (c *AccountConnection) Edges() []*AccountEdge {
+	return edges(&c.Page, func(cursor string, n *Account) *AccountEdge { return &AccountEdge{cursor, n} })
+}
+
+// VisibleTo reports whether v sees the account.
+func (e *AccountEdge) VisibleTo(v *Viewer) bool { return e.Node.VisibleTo(v) }

@@ -64,13 +64,14 @@ type Kind string
 
 // The kinds of objects that have IDs.
 const (
-	KindAccount    Kind = "acc"
-	KindUser       Kind = "usr"
-	KindKey        Kind = "key"
-	KindGrant      Kind = "grt"
-	KindInvitation Kind = "inv"
-	KindAuditEvent Kind = "evt"
-	KindKeyRequest Kind = "req"
+	KindAccount     Kind = "acc"
+	KindUser        Kind = "usr"
+	KindKey         Kind = "key"
+	KindGrant       Kind = "grt"
+	KindInvitation  Kind = "inv"
+	KindAuditEvent  Kind = "evt"
+	KindKeyRequest  Kind = "req"
+	KindAccessToken Kind = "tok"
 )
 
 // parts gives how many UUIDs an ID of kind k holds: the account, then the object, for a grant user and key. Zero
@@ -79,7 +80,7 @@ func (k Kind) parts() int {
 	switch k {
 	case KindAccount:
 		return 1
-	case KindUser, KindKey, KindInvitation, KindAuditEvent, KindKeyRequest:
+	case KindUser, KindKey, KindInvitation, KindAuditEvent, KindKeyRequest, KindAccessToken:
 		return 2
 	case KindGrant:
 		return 3

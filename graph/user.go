@@ -60,9 +60,9 @@ func (u *User) Role() *Role {
 	return &role
 }
 
-// VisibleTo reports whether v sees the user: itself, the primary user, or all of them.
+// VisibleTo reports whether v sees the user: itself, the primary user, or all of them. Tokens and keys see none.
 func (u *User) VisibleTo(v *Viewer) bool {
-	return u != nil && v.Enters(u.AccountID) && (u.IsPrimary || u.UserID == v.UserID() || v.SeesAllUsers())
+	return u != nil && v.Enters(u.AccountID) && (v.Kind == KindOfUser && (u.IsPrimary || u.UserID == v.UserID()) || v.SeesAllUsers())
 }
 
 // EmailKey gives the form of an address under which it is known: without blanks around it and in lower case.

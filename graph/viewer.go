@@ -12,6 +12,8 @@ type PrincipalKind string
 const (
 	Nobody       PrincipalKind = ""
 	KindOfUser   PrincipalKind = "USER"
+	KindOfToken  PrincipalKind = "TOKEN"
+	KindOfKey    PrincipalKind = "KEY"
 	KindOperator PrincipalKind = "OPERATOR"
 )
 
@@ -25,16 +27,20 @@ type Request struct {
 
 // Viewer is whoever makes a request. The zero Viewer is nobody.
 type Viewer struct {
-	Kind      PrincipalKind
-	Account   *Account  // account that the credentials are bound to; nil for operators and nobody
-	User      *User     // nil unless Kind is KindOfUser
-	Operator  *Operator // nil unless Kind is KindOperator
-	SessionID UUID
-	Keys      KeySet // the keys visible to an additional user, from a source other than the SQL predicate
-	Request   Request
+	Kind        PrincipalKind
+	Account     *Account     // account that the credentials are bound to; nil for operators and nobody
+	User        *User        // nil unless Kind is KindOfUser
+	AccessToken *AccessToken // nil unless Kind is KindOfToken
+	Creator     *User        // of the access token, whose rights bound it; nil unless Kind is KindOfToken
+	ApiKey      *ApiKey      // nil unless Kind is KindOfKey
+	Operator    *Operator    // nil unless Kind is KindOperator
+	SessionID   UUID
+	Keys        KeySet // the keys visible to an additional user or a token, from a source other than the SQL predicate
+	Request     Request
 }
 
-// KeySet holds what decides about the keys that may be visible to an additional user; keys that are not in it are not.
+// KeySet holds what decides about the keys that may be visible to an additional user or to a token; keys that are not in it
+// are not.
 type KeySet map[UUID]KeyRule
 
 // KeyRule is what decides about one key.
@@ -53,17 +59,22 @@ func (s KeySet) Has(key UUID, at time.Time) bool {
 	return enabled
 }
 
-// Capabilities gives what the viewer may do in its account; nothing for operators and nobody.
+// Capabilities gives what the viewer may do in its account now; nothing for operators and nobody.
 func (v *Viewer) Capabilities() []Capability { return v.capabilities().List() }
 
 func (v *Viewer) capabilities() CapabilitySet {
-	if v.Kind != KindOfUser {
-		return 0
+	switch v.Kind {
+	case KindOfUser:
+		return v.User.Effective()
+	case KindOfToken:
+		return v.AccessToken.Granted & v.Creator.Effective() & TokenCapabilities
+	case KindOfKey:
+		return KeyCapabilities
 	}
-	return v.User.Effective()
+	return 0
 }
 
-// May reports whether the viewer is a user who holds the capability.
+// May reports whether the viewer holds the capability: a user, a token as far as its creator holds it too, or a key.
 func (v *Viewer) May(c Capability) bool { return v.capabilities().Has(c) }
 
 // HasScope reports whether the viewer is an operator who holds the scope; ADMIN includes SUPPORT.
@@ -75,15 +86,15 @@ func (v *Viewer) HasScope(s OperatorScope) bool {
 	return slices.Contains(held, s) || s == ScopeSupport && slices.Contains(held, ScopeAdmin)
 }
 
-// Meets reports Unauthenticated when nobody is calling, and Forbidden when the viewer is of another kind, a user without
-// the capability, or an operator without the scope. A nil capability or scope asks for nothing.
+// Meets reports Unauthenticated when nobody is calling, and Forbidden when the viewer is of another kind, an operator
+// without the scope, or anybody else without the capability. A nil capability or scope asks for nothing.
 func (v *Viewer) Meets(by []PrincipalKind, c *Capability, s *OperatorScope) error {
 	switch {
 	case v.Kind == Nobody:
 		return refuse(Unauthenticated, "", "Sign in first, or again: the credentials are missing or no longer valid.")
 	case !slices.Contains(by, v.Kind):
 		return refuse(Forbidden, "", "This is not for callers of the kind "+string(v.Kind)+".")
-	case v.Kind == KindOfUser && c != nil && !v.May(*c):
+	case v.Kind != KindOperator && c != nil && !v.May(*c):
 		return refuse(Forbidden, "", "This needs the capability "+string(*c)+".")
 	case v.Kind == KindOperator && s != nil && !v.HasScope(*s):
 		return refuse(Forbidden, "", "This needs the scope "+string(*s)+".")
@@ -110,13 +121,26 @@ func (v *Viewer) AccountID() UUID {
 	return v.Account.AccountID
 }
 
-// Enters reports whether the viewer may read anything at all in the account: users in their own, operators with
-// SUPPORT in any.
+// Self gives the identifier of the user, token or key that is calling, the zero UUID for others.
+func (v *Viewer) Self() UUID {
+	switch v.Kind {
+	case KindOfUser:
+		return v.User.UserID
+	case KindOfToken:
+		return v.AccessToken.TokenID
+	case KindOfKey:
+		return v.ApiKey.KeyID
+	}
+	return UUID{}
+}
+
+// Enters reports whether the viewer may read anything at all in the account: users, tokens and keys in their own,
+// operators with SUPPORT in any.
 func (v *Viewer) Enters(account UUID) bool {
 	if account.IsZero() {
 		return false
 	}
-	return v.Kind == KindOfUser && v.AccountID() == account || v.HasScope(ScopeSupport)
+	return v.AccountID() == account || v.HasScope(ScopeSupport)
 }
 
 // SeesEveryKey reports whether no grant limits which keys of the account are visible: for the primary user and for
@@ -125,7 +149,13 @@ func (v *Viewer) SeesEveryKey() bool { return v.IsPrimary() || v.HasScope(ScopeS
 
 // SeesKey reports whether the key of the account is in V(viewer).
 func (v *Viewer) SeesKey(account, key UUID) bool {
-	return v.Enters(account) && (v.SeesEveryKey() || v.Keys.Has(key, v.Request.At))
+	switch {
+	case !v.Enters(account):
+		return false
+	case v.Kind == KindOfKey:
+		return key == v.ApiKey.KeyID
+	}
+	return v.SeesEveryKey() || v.Keys.Has(key, v.Request.At)
 }
 
 // SeesAllUsers reports whether all users of the account are visible, not only the viewer and the primary user.
@@ -148,13 +178,17 @@ func (v *Viewer) Label() string {
 	switch v.Kind {
 	case KindOfUser:
 		return v.User.DisplayName
+	case KindOfToken:
+		return v.AccessToken.Name
+	case KindOfKey:
+		return v.ApiKey.Name
 	case KindOperator:
 		return v.Operator.Label
 	}
 	return "nobody"
 }
 
-// MayChange refuses changes by users of a suspended account: AccountSuspended.
+// MayChange refuses changes from within a suspended account: AccountSuspended.
 func (v *Viewer) MayChange() error {
 	if v.Account != nil && v.Account.Status == Suspended {
 		return refuse(AccountSuspended, "", "The account is suspended by the provider: reading works, changes do not.")

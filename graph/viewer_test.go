@@ -35,6 +35,16 @@ func provider(scopes ...OperatorScope) *Viewer {
 	return &Viewer{Kind: KindOperator, Operator: &Operator{Scopes: scopes}, Request: Request{At: noon}}
 }
 
+// tokenOf makes a token for the enabled key.
+func tokenOf(creator *Viewer, set CapabilitySet) *Viewer {
+	return &Viewer{Kind: KindOfToken, AccessToken: &AccessToken{AccountID: home, TokenID: UUID{60}, Granted: set}, Creator: creator.User,
+		Account: creator.Account, Request: creator.Request, Keys: KeySet{seenKey.KeyID: {Explicit: &Rule{Enabled: true}}}}
+}
+
+func keyItself(k *ApiKey) *Viewer {
+	return &Viewer{Kind: KindOfKey, ApiKey: k, Account: &Account{AccountID: home, Status: Active}, Request: Request{At: noon}}
+}
+
 // everybody names the viewers of the truth tables.
 func everybody() map[string]*Viewer {
 	return map[string]*Viewer{
@@ -42,6 +52,7 @@ func everybody() map[string]*Viewer {
 		"reporting": as(3, roleSets[RoleReporting]), "grants only": as(4, Capabilities(ManageGrants)), "users only": as(5, Capabilities(ManageUsers)),
 		"audit only": as(6, Capabilities(ViewAudit)), "support": provider(ScopeSupport), "admin operator": provider(ScopeAdmin),
 		"ingest": provider(ScopeIngest), "verify": provider(ScopeVerify), "nobody": {Request: Request{At: noon}},
+		"token": tokenOf(as(1, AllCapabilities), TokenCapabilities), "key": keyItself(seenKey), "tokens only": as(7, Capabilities(ManageTokens)),
 	}
 }
 
@@ -49,7 +60,8 @@ func everybody() map[string]*Viewer {
 func TestWhoSeesWhat(t *testing.T) {
 	t.Parallel()
 	peer, boss := &User{AccountID: home, UserID: UUID{50}}, &User{AccountID: home, UserID: UUID{100}, IsPrimary: true}
-	everyUser := []string{"primary", "administrator", "developer", "reporting", "grants only", "users only", "audit only"}
+	everyUser := []string{"primary", "administrator", "developer", "reporting", "grants only", "users only", "audit only", "tokens only"}
+	everyone := append([]string{"token", "key"}, everyUser...)
 	readers := []string{"support", "admin operator"}
 	managers := append([]string{"primary", "administrator", "grants only"}, readers...)
 	own := func(v *Viewer) *User {
@@ -64,8 +76,8 @@ func TestWhoSeesWhat(t *testing.T) {
 		who   []string
 	}{
 		{"master key", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return master }, append(everyUser, readers...)},
-		{"enabled key", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return seenKey }, append(everyUser, readers...)},
-		{"deleted key that is enabled for the viewer", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return gone }, append(everyUser, readers...)},
+		{"enabled key", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return seenKey }, append(everyone, readers...)},
+		{"deleted key that is enabled for the viewer", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return gone }, append(everyone, readers...)},
 		{"key that is not enabled", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return hidden }, append([]string{"primary"}, readers...)},
 		{"key of another account", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return foreign }, readers},
 		{"primary user", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return boss }, append(everyUser, readers...)},
@@ -86,7 +98,18 @@ func TestWhoSeesWhat(t *testing.T) {
 		{"event about a hidden key", func(*Viewer) interface{ VisibleTo(*Viewer) bool } {
 			return &AuditEvent{AccountID: home, KeyID: &hidden.KeyID}
 		}, append([]string{"primary"}, readers...)},
-		{"own account", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return &Account{AccountID: home} }, append(everyUser, readers...)},
+		{"access token", func(*Viewer) interface{ VisibleTo(*Viewer) bool } {
+			return &AccessToken{AccountID: home, TokenID: UUID{61}}
+		},
+			append([]string{"primary", "administrator", "tokens only"}, readers...)},
+		{"the token itself", func(*Viewer) interface{ VisibleTo(*Viewer) bool } {
+			return &AccessToken{AccountID: home, TokenID: UUID{60}}
+		},
+			append([]string{"primary", "administrator", "tokens only", "token"}, readers...)},
+		{"the same in another account", func(*Viewer) interface{ VisibleTo(*Viewer) bool } {
+			return &AccessToken{AccountID: abroad, TokenID: UUID{60}}
+		}, readers},
+		{"own account", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return &Account{AccountID: home} }, append(everyone, readers...)},
 		{"another account", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return &Account{AccountID: abroad} }, readers},
 		{"nothing", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return (*ApiKey)(nil) }, nil},
 	} {
@@ -222,6 +245,7 @@ func TestRules(t *testing.T) {
 func TestMeets(t *testing.T) {
 	t.Parallel()
 	users, both, audit, support := []PrincipalKind{KindOfUser}, []PrincipalKind{KindOfUser, KindOperator}, ViewAudit, ScopeSupport
+	machines, usage, rotate := []PrincipalKind{KindOfToken, KindOfKey}, ViewUsage, RotateSecrets
 	for _, row := range []struct {
 		who        string
 		by         []PrincipalKind
@@ -240,6 +264,13 @@ func TestMeets(t *testing.T) {
 		{"admin operator", both, &audit, &support, ""},
 		{"ingest", both, &audit, &support, Forbidden},
 		{"ingest", both, nil, nil, ""},
+		{"token", both, nil, nil, Forbidden},
+		{"token", machines, nil, nil, ""},
+		{"token", machines, &usage, nil, ""},
+		{"token", machines, &audit, nil, Forbidden},
+		{"key", both, nil, nil, Forbidden},
+		{"key", machines, &usage, &support, ""},
+		{"key", machines, &rotate, nil, Forbidden},
 	} {
 		err := everybody()[row.who].Meets(row.by, row.capability, row.scope)
 		if got := codeOf(err); got != row.want {

@@ -30,6 +30,9 @@ func given[T any](filter *T) T {
 }
 
 func (r account) PrimaryUser(ctx context.Context, obj *graph.Account) (*graph.User, error) {
+	if owner, ok := graph.Loaded[*graph.User](&obj.Nested, currentField(ctx).Field); ok {
+		return owner, nil
+	}
 	return r.DB.PrimaryUser(ctx, viewer(ctx), obj.AccountID)
 }
 
@@ -49,6 +52,9 @@ func (r account) Users(ctx context.Context, obj *graph.Account, first *int, afte
 }
 
 func (r account) MasterKey(ctx context.Context, obj *graph.Account) (*graph.ApiKey, error) {
+	if key, ok := graph.Loaded[*graph.ApiKey](&obj.Nested, currentField(ctx).Field); ok {
+		return key, nil
+	}
 	return r.DB.MasterKey(ctx, viewer(ctx), obj.AccountID)
 }
 
@@ -106,6 +112,41 @@ func (r account) AuditEvents(ctx context.Context, obj *graph.Account, first *int
 		return nil, err
 	}
 	return page, r.lookEvents(ctx, page.Nodes, elements(ctx, selections))
+}
+
+func (r account) AccessTokens(ctx context.Context, obj *graph.Account, first *int, after *string) (*graph.AccessTokenConnection, error) {
+	w, err := graph.PageArgs{First: first, After: after}.Window(graph.ByCreationDes)
+	if err != nil {
+		return nil, err
+	}
+	selections := currentField(ctx).Selections
+	page, err := r.DB.AccessTokensOf(ctx, viewer(ctx), obj.AccountID, w, asked(ctx, selections))
+	if err != nil {
+		return nil, err
+	}
+	return page, r.lookTokens(ctx, page.Nodes, elements(ctx, selections))
+}
+
+func (r query) Accounts(ctx context.Context, first *int, after *string, search *string) (*graph.AccountConnection, error) {
+	w, err := graph.PageArgs{First: first, After: after}.Window(graph.ByName)
+	if err != nil {
+		return nil, err
+	}
+	selections := currentField(ctx).Selections
+	page, err := r.DB.Accounts(ctx, viewer(ctx), w, search, asked(ctx, selections))
+	if err != nil {
+		return nil, err
+	}
+	return page, r.lookAccounts(ctx, page.Nodes, elements(ctx, selections))
+}
+
+func (r mutation) UpdateAccount(ctx context.Context, input graph.UpdateAccountInput) (*generated.AccountPayload, error) {
+	a, err := r.DB.UpdateAccount(ctx, viewer(ctx), input)
+	problems, err := userErrors(err)
+	if err != nil || len(problems) > 0 {
+		return &generated.AccountPayload{UserErrors: problems}, err
+	}
+	return &generated.AccountPayload{UserErrors: problems, Account: a}, nil
 }
 
 func (r mutation) CreateAccount(ctx context.Context, input graph.CreateAccountInput) (*generated.CreateAccountPayload, error) {

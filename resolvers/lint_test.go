@@ -17,7 +17,8 @@ import (
 // members of unions with them.
 var models = map[string]any{
 	"Account": &graph.Account{}, "User": &graph.User{}, "ApiKey": &graph.ApiKey{}, "Grant": &graph.Grant{},
-	"Invitation": &graph.Invitation{}, "AuditEvent": &graph.AuditEvent{}, "Operator": &graph.Operator{},
+	"Invitation": &graph.Invitation{}, "AccessToken": &graph.AccessToken{}, "AccessTokenEdge": &graph.AccessTokenEdge{}, "AccountEdge": &graph.AccountEdge{},
+	"AuditEvent": &graph.AuditEvent{}, "Operator": &graph.Operator{},
 	"UserEdge": &graph.UserEdge{}, "ApiKeyEdge": &graph.ApiKeyEdge{}, "GrantEdge": &graph.GrantEdge{},
 	"KeyRequest": &graph.KeyRequest{}, "KeyRequestEdge": &graph.KeyRequestEdge{}, "InvitationEdge": &graph.InvitationEdge{}, "AuditEventEdge": &graph.AuditEventEdge{},
 }

@@ -23,6 +23,8 @@ var (
 	typesOfEvent      = []string{"AuditEvent", "Node"}
 	typesOfInvitation = []string{"Invitation", "Node"}
 	typesOfKeyRequest = []string{"KeyRequest", "Node"}
+	typesOfToken      = []string{"AccessToken", "Node", "Actor"}
+	typesOfAccount    = []string{"Account", "Node"}
 )
 
 // nestedPage is what a field asks for that gives a page below each of several parents.
@@ -145,6 +147,10 @@ func (r *Resolver) lookGrants(ctx context.Context, grants []*graph.Grant, select
 
 // lookEvents reads what the selections want below audit events.
 func (r *Resolver) lookEvents(ctx context.Context, events []*graph.AuditEvent, selections ast.SelectionSet) error {
+	tokens := distinct(events, func(e *graph.AuditEvent) *graph.AccessToken { return e.ActorToken })
+	if err := r.lookTokens(ctx, tokens, below(ctx, selections, typesOfEvent, "actor")); err != nil {
+		return err
+	}
 	return r.lookBelow(ctx, selections, typesOfEvent, map[string][]*graph.User{
 		"user":  distinct(events, func(e *graph.AuditEvent) *graph.User { return e.User }),
 		"actor": distinct(events, func(e *graph.AuditEvent) *graph.User { return e.ActorUser }),
@@ -171,6 +177,57 @@ func (r *Resolver) lookKeyRequests(ctx context.Context, list []*graph.KeyRequest
 	}, map[string][]*graph.ApiKey{
 		"key": distinct(list, func(q *graph.KeyRequest) *graph.ApiKey { return q.Key }),
 	})
+}
+
+// lookTokens reads what the selections want below access tokens.
+func (r *Resolver) lookTokens(ctx context.Context, tokens []*graph.AccessToken, selections ast.SelectionSet) error {
+	var keys []*graph.ApiKey
+	for _, t := range tokens {
+		keys = append(keys, t.Keys...)
+	}
+	return r.lookBelow(ctx, selections, typesOfToken, map[string][]*graph.User{
+		"createdBy": distinct(tokens, func(t *graph.AccessToken) *graph.User { return t.CreatedBy }),
+	}, map[string][]*graph.ApiKey{"keys": keys})
+}
+
+// lookAccounts reads the owners and master keys of accounts for an operator, and what is wanted below these.
+func (r *Resolver) lookAccounts(ctx context.Context, accounts []*graph.Account, selections ast.SelectionSet) error {
+	wanted := make([]graph.UUID, len(accounts))
+	for i, a := range accounts {
+		wanted[i] = a.AccountID
+	}
+	for _, f := range collect(ctx, selections, typesOfAccount) {
+		var err error
+		switch f.Name {
+		case "primaryUser":
+			var owners map[graph.UUID]*graph.User
+			if owners, err = r.DB.PrimaryUsersOf(ctx, viewer(ctx), wanted); err == nil {
+				err = r.lookUsers(ctx, hang(accounts, f, owners), f.Selections)
+			}
+		case "masterKey":
+			var masters map[graph.UUID]*graph.ApiKey
+			if masters, err = r.DB.MasterKeysOf(ctx, viewer(ctx), wanted); err == nil {
+				err = r.lookKeys(ctx, hang(accounts, f, masters), f.Selections)
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// hang keeps at each account what a field of it gives, null where there is none, and gives all that there are.
+func hang[T any](accounts []*graph.Account, f graphql.CollectedField, objects map[graph.UUID]*T) []*T {
+	var all []*T
+	for _, a := range accounts {
+		o := objects[a.AccountID]
+		a.Nested.Put(f.Field, o)
+		if o != nil {
+			all = append(all, o)
+		}
+	}
+	return all
 }
 
 // lookBelow reads what the selections want below the users and keys that objects point to, by the name of the field that

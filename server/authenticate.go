@@ -65,7 +65,7 @@ func (s *Server) authenticated(next http.Handler) http.Handler {
 			refuse(w, http.StatusForbidden, graph.Forbidden, "Another site may not use the session of this browser.")
 			return
 		}
-		v, err := s.DB.Authenticate(ctx, token, request)
+		v, err := s.caller(ctx, r, token, request)
 		if err != nil {
 			s.Log.ErrorContext(ctx, "authentication failed", "error", err, "request", request.ID)
 			w.Header().Set("Retry-After", "1")
@@ -77,6 +77,14 @@ func (s *Server) authenticated(next http.Handler) http.Handler {
 		c.SessionEnded = func() { s.setCookie(w, "", time.Unix(0, 0)) }
 		next.ServeHTTP(w, r.WithContext(resolvers.WithCaller(ctx, c)))
 	})
+}
+
+// caller finds out who is calling: a key with its secret by HTTP Basic (RFC 7617), everybody else by a token.
+func (s *Server) caller(ctx context.Context, r *http.Request, token string, request graph.Request) (*graph.Viewer, error) {
+	if key, secret, ok := r.BasicAuth(); ok {
+		return s.DB.AuthenticateKey(ctx, key, secret, request)
+	}
+	return s.DB.Authenticate(ctx, token, request)
 }
 
 // tokenOf gives the token of a request: of the header before that of the cookie.

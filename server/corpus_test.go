@@ -22,9 +22,10 @@ const (
 		viewerGrant { id enabled source expiresAt updatedAt user { id } key { id } }`
 	userFields       = `id displayName email role isPrimary status capabilities lastSignInAt createdAt`
 	grantFields      = `id enabled source expiresAt updatedAt user { id email } key { id name }`
-	eventFields      = `id action occurredAt actorLabel summary changes { field before after } ipAddress requestId actor { __typename ... on User { id email } ... on Operator { label scopes } } user { id } key { id name }`
+	eventFields      = `id action occurredAt actorLabel summary changes { field before after } ipAddress requestId actor { __typename ... on User { id email } ... on AccessToken { id name } ... on Operator { label scopes } } user { id } key { id name }`
 	invitationFields = `id email capabilities role status sentAt expiresAt invitedBy { id } keys { id name }`
 	requestFields    = `id account { id name } name kind reason status requestedBy { id email } createdAt decidedAt decisionNote key { ` + keyFields + ` }`
+	tokenFields      = `id name hint capabilities status createdAt expiresAt lastUsedAt createdBy { id email } keys { id name }`
 	pageFields       = `totalCount pageInfo { hasNextPage hasPreviousPage startCursor endCursor }`
 	errorFields      = `userErrors { __typename code message path }`
 )
@@ -41,6 +42,7 @@ func corpus(o demoObjects) []operation {
 			... on Grant { ` + grantFields + ` }
 			... on Invitation { ` + invitationFields + ` }
 			... on KeyRequest { ` + requestFields + ` }
+			... on AccessToken { ` + tokenFields + ` keys { grants(first: 2) { ` + pageFields + ` nodes { id } } } }
 			... on AuditEvent { ` + eventFields + ` } } }`, map[string]any{"id": id}})
 	}
 	list = append(list, filterOperations(o)...)
@@ -51,6 +53,11 @@ func plainOperations() []operation {
 	var list []operation
 	for _, query := range []string{
 		`{ viewer { kind capabilities user { ` + userFields + ` } operator { label } account { id name } } serverInfo { version maxPageSize maxOperationCost } }`,
+		`{ viewer { accessToken { ` + tokenFields + ` keys { ` + keyFields + ` } } apiKey { ` + keyFields + ` } } }`,
+		`{ account { accessTokens { ` + pageFields + ` nodes { ` + tokenFields + ` } } } }`,
+		`{ account { accessTokens(first: 1) { ` + pageFields + ` edges { cursor node { id keys { name } } } } } }`,
+		`{ accounts { totalCount nodes { id name primaryUser { id } masterKey { id } } } }`,
+		`{ verifyApiKey(key: "x", secret: "x") { result accountId keyId } }`,
 		`{ account { id name status currency createdAt limits { maxUsers maxApiKeys } primaryUser { ` + userFields + ` } masterKey { ` + keyFields + ` } } }`,
 		`{ account { apiKeys { ` + pageFields + ` nodes { ` + keyFields + ` } } } }`,
 		`{ account { apiKeys(first: 1) { ` + pageFields + ` edges { cursor node { id } } } } }`,
@@ -124,6 +131,7 @@ func someIDs(o demoObjects) []string {
 	}
 	list = append(list, o.requests...)
 	list = append(list, o.invitations[0], o.invitations[5], o.invitations[len(o.invitations)-1])
+	list = append(list, o.tokens...)
 	for i := 0; i < len(o.events); i += 15 {
 		list = append(list, o.events[i])
 	}
@@ -164,6 +172,9 @@ func mutationOperations(o demoObjects) []operation {
 			operation{`mutation($k: ID!) { inviteUser(input: {email: "contractor@globex.example", access: {role: REPORTING}, keyIds: [$k]}) { ` + errorFields + ` invitation { id } } }`, map[string]any{"k": k}},
 			operation{`mutation($k: ID!) { updateApiKey(input: {keyId: $k}) { ` + errorFields + ` key { ` + keyFields + ` } } }`, map[string]any{"k": k}},
 			operation{`mutation($k: ID!) { rotateApiKeySecret(input: {keyId: $k, graceMinutes: 20000}) { ` + errorFields + ` secret key { id } } }`, map[string]any{"k": k}},
+			operation{`mutation($k: ID!) { createAccessToken(input: {name: "X", keyIds: [$k, "nonsense"], expiresAt: "` + inAnHour() + `"}) { ` + errorFields + ` token } }`, map[string]any{"k": k}},
+			operation{`mutation($k: ID!) { createAccessToken(input: {name: "X", capabilities: [VIEW_USAGE, ROTATE_SECRETS], keyIds: [$k], expiresAt: "2100-01-01T00:00:00Z"}) { ` + errorFields + ` token } }`, map[string]any{"k": k}},
+			operation{`mutation($k: ID!) { revokeAccessToken(input: {accessTokenId: $k}) { ` + errorFields + ` accessToken { id } } }`, map[string]any{"k": k}},
 			operation{`mutation($k: ID!) { setApiKeyEnabled(input: {keyId: $k, enabled: true}) { ` + errorFields + ` key { ` + keyFields + ` } } }`, map[string]any{"k": k}})
 	}
 	for _, q := range append([]string{missing, "nonsense"}, o.requests...) {
@@ -176,6 +187,9 @@ func mutationOperations(o demoObjects) []operation {
 		list = append(list,
 			operation{`mutation($k: ID!) { deleteApiKey(input: {keyId: $k}) { ` + errorFields + ` key { id } } }`, map[string]any{"k": k}},
 			operation{`mutation($k: ID!) { rotateApiKeySecret(input: {keyId: $k}) { ` + errorFields + ` secret } }`, map[string]any{"k": k}})
+	}
+	if o.revoked != "" {
+		list = append(list, operation{`mutation($k: ID!) { revokeAccessToken(input: {accessTokenId: $k}) { ` + errorFields + ` accessToken { ` + tokenFields + ` } } }`, map[string]any{"k": o.revoked}})
 	}
 	for _, email := range []string{"alice@globex.example", "owner@initech.example", "nobody@test.example"} {
 		list = append(list, operation{`mutation($e: String!) { signIn(input: {email: $e, password: "a wrong password"}) { ` + errorFields + ` } }`, map[string]any{"e": email}})

@@ -83,6 +83,8 @@ type demoObjects struct {
 	requests    []string
 	pending     []string // of the requests
 	events      []string
+	tokens      []string
+	revoked     string            // one of the tokens; empty when there is none
 	accounts    map[string]string // name → ID
 }
 
@@ -91,7 +93,8 @@ func readDemo(t testing.TB, a api) demoObjects {
 	o := demoObjects{grants: map[[2]string]string{}, accounts: map[string]string{}}
 	for _, email := range []string{"owner@globex.example", "owner@initech.example"} {
 		answer := signIn(t, a, email).ask(t, `{ account { id name apiKeys(first: 100) { nodes { id name key } } users(first: 100) { nodes { id displayName email
-			grants(first: 100) { nodes { id key { id } } } } } invitations(first: 100) { nodes { id } } keyRequests(first: 100) { nodes { id status } } auditEvents(first: 100) { nodes { id } } } }`, nil, "account")
+			grants(first: 100) { nodes { id key { id } } } } } invitations(first: 100) { nodes { id } } keyRequests(first: 100) { nodes { id status } }
+			auditEvents(first: 100) { nodes { id } } accessTokens(first: 100) { nodes { id } } } }`, nil, "account")
 		o.add(answer.(map[string]any))
 	}
 	return o
@@ -120,6 +123,9 @@ func (o *demoObjects) add(account map[string]any) {
 	}
 	for _, e := range nodes(account, "auditEvents") {
 		o.events = append(o.events, text(e, "id"))
+	}
+	for _, token := range nodes(account, "accessTokens") {
+		o.tokens = append(o.tokens, text(token, "id"))
 	}
 }
 

@@ -77,7 +77,10 @@ func (c client) post(t testing.TB, query string, variables map[string]any) answe
 		t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", "application/json")
-	if c.token != "" {
+	switch {
+	case strings.HasPrefix(c.token, "Basic "): // a key and its secret
+		req.Header.Set("Authorization", c.token)
+	case c.token != "":
 		req.Header.Set("Authorization", "Bearer "+c.token)
 	}
 	return send(t, req)

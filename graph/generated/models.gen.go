@@ -18,6 +18,50 @@ type Payload interface {
 	GetUserErrors() []graph.UserError
 }
 
+// A changed access token.
+type AccessTokenPayload struct {
+	// Problems; empty on success.
+	UserErrors []graph.UserError `json:"userErrors"`
+	// The token.
+	AccessToken *graph.AccessToken `json:"accessToken,omitempty"`
+}
+
+func (AccessTokenPayload) IsPayload() {}
+
+// Problems that the caller can correct; nothing was changed when there are any.
+func (this AccessTokenPayload) GetUserErrors() []graph.UserError {
+	if this.UserErrors == nil {
+		return nil
+	}
+	interfaceSlice := make([]graph.UserError, 0, len(this.UserErrors))
+	for _, concrete := range this.UserErrors {
+		interfaceSlice = append(interfaceSlice, concrete)
+	}
+	return interfaceSlice
+}
+
+// A changed account.
+type AccountPayload struct {
+	// Problems; empty on success.
+	UserErrors []graph.UserError `json:"userErrors"`
+	// The account.
+	Account *graph.Account `json:"account,omitempty"`
+}
+
+func (AccountPayload) IsPayload() {}
+
+// Problems that the caller can correct; nothing was changed when there are any.
+func (this AccountPayload) GetUserErrors() []graph.UserError {
+	if this.UserErrors == nil {
+		return nil
+	}
+	interfaceSlice := make([]graph.UserError, 0, len(this.UserErrors))
+	for _, concrete := range this.UserErrors {
+		interfaceSlice = append(interfaceSlice, concrete)
+	}
+	return interfaceSlice
+}
+
 // Sort order of keys.
 type APIKeyOrder struct {
 	// Sort field.
@@ -38,6 +82,30 @@ func (APIKeyPayload) IsPayload() {}
 
 // Problems that the caller can correct; nothing was changed when there are any.
 func (this APIKeyPayload) GetUserErrors() []graph.UserError {
+	if this.UserErrors == nil {
+		return nil
+	}
+	interfaceSlice := make([]graph.UserError, 0, len(this.UserErrors))
+	for _, concrete := range this.UserErrors {
+		interfaceSlice = append(interfaceSlice, concrete)
+	}
+	return interfaceSlice
+}
+
+// A new access token.
+type CreateAccessTokenPayload struct {
+	// Problems; empty on success.
+	UserErrors []graph.UserError `json:"userErrors"`
+	// The token's text; shown this once, stored only as a hash.
+	Token *string `json:"token,omitempty"`
+	// The token.
+	AccessToken *graph.AccessToken `json:"accessToken,omitempty"`
+}
+
+func (CreateAccessTokenPayload) IsPayload() {}
+
+// Problems that the caller can correct; nothing was changed when there are any.
+func (this CreateAccessTokenPayload) GetUserErrors() []graph.UserError {
 	if this.UserErrors == nil {
 		return nil
 	}

@@ -27,6 +27,7 @@ type ResolverRoot interface {
 	Mutation() MutationResolver
 	Query() QueryResolver
 	User() UserResolver
+	Viewer() ViewerResolver
 }
 
 type DirectiveRoot struct {
@@ -61,10 +62,12 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		return graphql.NewInputUnmarshalerIndex(
 			graphql.NewInputUnmarshaler("AcceptInvitationInput", ec.unmarshalInputAcceptInvitationInput),
 			graphql.NewInputUnmarshaler("AccessInput", ec.unmarshalInputAccessInput),
+			graphql.NewInputUnmarshaler("AccessTokenIdInput", ec.unmarshalInputAccessTokenIdInput),
 			graphql.NewInputUnmarshaler("ApiKeyFilter", ec.unmarshalInputApiKeyFilter),
 			graphql.NewInputUnmarshaler("ApiKeyIdInput", ec.unmarshalInputApiKeyIdInput),
 			graphql.NewInputUnmarshaler("ApiKeyOrder", ec.unmarshalInputApiKeyOrder),
 			graphql.NewInputUnmarshaler("AuditEventFilter", ec.unmarshalInputAuditEventFilter),
+			graphql.NewInputUnmarshaler("CreateAccessTokenInput", ec.unmarshalInputCreateAccessTokenInput),
 			graphql.NewInputUnmarshaler("CreateAccountInput", ec.unmarshalInputCreateAccountInput),
 			graphql.NewInputUnmarshaler("CreateApiKeyInput", ec.unmarshalInputCreateApiKeyInput),
 			graphql.NewInputUnmarshaler("DecideKeyRequestInput", ec.unmarshalInputDecideKeyRequestInput),
@@ -76,6 +79,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("SetApiKeyEnabledInput", ec.unmarshalInputSetApiKeyEnabledInput),
 			graphql.NewInputUnmarshaler("SetGrantInput", ec.unmarshalInputSetGrantInput),
 			graphql.NewInputUnmarshaler("SignInInput", ec.unmarshalInputSignInInput),
+			graphql.NewInputUnmarshaler("UpdateAccountInput", ec.unmarshalInputUpdateAccountInput),
 			graphql.NewInputUnmarshaler("UpdateApiKeyInput", ec.unmarshalInputUpdateApiKeyInput),
 			graphql.NewInputUnmarshaler("UserFilter", ec.unmarshalInputUserFilter),
 			graphql.NewInputUnmarshaler("UserOrder", ec.unmarshalInputUserOrder),
@@ -159,7 +163,7 @@ var sources = []*ast.Source{
 #
 # Reading guide
 #   * Sections: directives, scalars, shared types, the caller, the account and its users, keys and grants,
-#     the audit trail, the roots, inputs, payloads.
+#     machines, the audit trail, the roots, inputs, payloads.
 #   * The last directive on a field runs first. Always write ` + "`" + `@visible @requires` + "`" + `, so that access is decided
 #     before anything is loaded.
 #   * Every object type marked @subject is protected: any field that can return it carries @visible. A test
@@ -183,7 +187,7 @@ part in the decision.
 directive @requires(
   "Kinds of caller that may use the field."
   by: [PrincipalKind!]! = [USER]
-  "Capability that a user must hold."
+  "Capability that a user, access token or key must hold; a token as far as its creator holds it too."
   capability: Capability
   "Scope that an operator must hold; ignored for other callers."
   scope: OperatorScope
@@ -223,7 +227,7 @@ directive @cost(
 ) on FIELD_DEFINITION
 
 "The value never appears in logs, traces or audit entries."
-directive @sensitive on INPUT_FIELD_DEFINITION | FIELD_DEFINITION
+directive @sensitive on INPUT_FIELD_DEFINITION | FIELD_DEFINITION | ARGUMENT_DEFINITION
 
 "What a refused caller gets from a field with @requires."
 enum Denial {
@@ -366,11 +370,15 @@ type ServerInfo {
 enum PrincipalKind {
   "A person signed in as a user of one account."
   USER
+  "A partner integration holding an access token."
+  TOKEN
+  "An API key with its secret, by HTTP Basic: sees itself and its account, nothing else."
+  KEY
   "Provider staff or a provider machine."
   OPERATOR
 }
 
-"What a user may do. None of them widens which keys are visible."
+"What a user or access token may do. None of them widens which keys are visible."
 enum Capability {
   "Read, report on and download usage of visible keys."
   VIEW_USAGE
@@ -412,7 +420,7 @@ enum Role {
 enum OperatorScope {
   "Read all accounts."
   SUPPORT
-  "Create accounts; includes SUPPORT."
+  "Create, change and suspend accounts; includes SUPPORT."
   ADMIN
   "Send usage records."
   INGEST
@@ -426,6 +434,10 @@ type Viewer {
   kind: PrincipalKind!
   "The user, when a person of an account is calling."
   user: User @visible
+  "The access token, when a partner integration is calling."
+  accessToken: AccessToken @visible
+  "The key, when it is calling with its own secret."
+  apiKey: ApiKey @visible
   "The operator, when provider staff is calling."
   operator: Operator
   "Account that the credentials are bound to; null for operators."
@@ -443,7 +455,7 @@ type Operator {
 }
 
 "Who did something."
-union Actor = User | Operator
+union Actor = User | AccessToken | Operator
 
 # ---------------------------------------------------------------------------
 # Account and users
@@ -469,9 +481,9 @@ type Account implements Node @subject {
   currency: CurrencyCode!
   "When the account was created."
   createdAt: DateTime!
-  "The owner; null until the first invitation is accepted. Every user of the account can see who it is."
+  "The owner; null until the first invitation is accepted. Every user of the account can see who it is; tokens and keys cannot."
   primaryUser: User @visible
-  "Visible users: all of them with MANAGE_USERS or MANAGE_GRANTS, otherwise the caller and the primary user."
+  "Visible users: all of them with MANAGE_USERS or MANAGE_GRANTS, otherwise the caller and the primary user; none for tokens and keys."
   users(
     "Page size from the start; 20 when neither ` + "`" + `first` + "`" + ` nor ` + "`" + `last` + "`" + ` is given."
     first: Int @constraint(rule: "min=1,max=100")
@@ -530,6 +542,13 @@ type Account implements Node @subject {
     "Only requests in this state."
     status: KeyRequestStatus
   ): KeyRequestConnection! @cost(page: true)
+  "Access tokens, newest first. Requires MANAGE_TOKENS."
+  accessTokens(
+    "Page size from the start; 20 when absent."
+    first: Int @constraint(rule: "min=1,max=100")
+    "Continue after this cursor."
+    after: String
+  ): AccessTokenConnection @cost(page: true) @requires(by: [USER, OPERATOR], capability: MANAGE_TOKENS, scope: SUPPORT)
   "Audit trail, newest first, without events about hidden keys. Requires VIEW_AUDIT."
   auditEvents(
     "Page size from the start; 20 when absent."
@@ -541,6 +560,26 @@ type Account implements Node @subject {
   ): AuditEventConnection @cost(page: true) @requires(by: [USER, OPERATOR], capability: VIEW_AUDIT, scope: SUPPORT)
   "Limits set by the provider."
   limits: AccountLimits!
+}
+
+"A page of accounts."
+type AccountConnection {
+  "Elements with cursors."
+  edges: [AccountEdge!]! @visible
+  "Elements."
+  nodes: [Account!]! @visible
+  "Position."
+  pageInfo: PageInfo!
+  "Number of accounts that match."
+  totalCount: Int!
+}
+
+"An account in a page."
+type AccountEdge {
+  "Cursor."
+  cursor: String!
+  "The account."
+  node: Account! @visible
 }
 
 "Limits of an account."
@@ -749,7 +788,7 @@ type ApiKey implements Node @subject {
   createdAt: DateTime!
   "When the key was deleted."
   deletedAt: DateTime
-  "The caller's own grant; null for the primary user and for operators."
+  "The caller's own grant; null for the primary user and for callers who are no users."
   viewerGrant: Grant @visible
   "Whether the caller may change the key."
   viewerCanManage: Boolean!
@@ -932,6 +971,90 @@ type GrantEdge {
 }
 
 # ---------------------------------------------------------------------------
+# Machines: access tokens, and whether a key is good
+# ---------------------------------------------------------------------------
+
+"State of an access token."
+enum AccessTokenStatus {
+  "Accepted."
+  ACTIVE
+  "Past its end."
+  EXPIRED
+  "Revoked, or its creator is disabled. It ends with its creator when that user is removed."
+  REVOKED
+}
+
+"""
+Credential of a partner integration, sent as ` + "`" + `Authorization: Bearer …` + "`" + `. At every call it sees the listed keys as far as its
+creator still sees them, and may do what is listed as far as its creator still may. A token sees itself, its account and
+these keys: no users, grants, invitations, events or other tokens.
+"""
+type AccessToken implements Node @subject {
+  "Global ID."
+  id: ID!
+  "Label."
+  name: String!
+  "Last characters of the token's text, to recognise it."
+  hint: String!
+  "Capabilities that were given to it."
+  capabilities: [Capability!]!
+  "Keys that it is limited to, as far as they are visible to the caller, in the order in which they were created."
+  keys: [ApiKey!]! @visible
+  "State."
+  status: AccessTokenStatus!
+  "Who created it."
+  createdBy: User @visible
+  "When it was created."
+  createdAt: DateTime!
+  "Last call, exact to a minute; null before the first one."
+  lastUsedAt: DateTime
+  "End of validity."
+  expiresAt: DateTime!
+}
+
+"A page of access tokens."
+type AccessTokenConnection {
+  "Elements with cursors."
+  edges: [AccessTokenEdge!]! @visible
+  "Elements."
+  nodes: [AccessToken!]! @visible
+  "Position."
+  pageInfo: PageInfo!
+  "Number of access tokens."
+  totalCount: Int!
+}
+
+"An access token in a page."
+type AccessTokenEdge {
+  "Cursor."
+  cursor: String!
+  "The token."
+  node: AccessToken! @visible
+}
+
+"Answer to ` + "`" + `verifyApiKey` + "`" + `. New values may be added; treat unknown ones as INVALID."
+enum VerificationResult {
+  "Key and secret are good."
+  VALID
+  "No such key, the key was deleted and its secret with it, or the secret is wrong; these are not told apart."
+  INVALID
+  "The secret is right and the key is disabled."
+  KEY_DISABLED
+  "The secret is right and the account is suspended, whatever the state of the key."
+  ACCOUNT_SUSPENDED
+}
+
+"Whether a credential is good."
+type ApiKeyVerification {
+  "The answer."
+  result: VerificationResult!
+  "ID of the account; null unless the secret is right."
+  accountId: ID
+  "ID of the key; null unless the secret is right."
+  keyId: ID
+}
+
+# ---------------------------------------------------------------------------
 # Audit trail
 # ---------------------------------------------------------------------------
 
@@ -969,6 +1092,14 @@ enum AuditAction {
   KEY_REQUESTED
   "A key request was answered or withdrawn."
   KEY_REQUEST_DECIDED
+  "An access token was created."
+  TOKEN_CREATED
+  "An access token was revoked."
+  TOKEN_REVOKED
+  "The provider suspended or reactivated the account, or changed its limits."
+  ACCOUNT_CHANGED
+  "The account got another owner: one event for the user who is the owner, one for the user who no longer is."
+  OWNERSHIP_TRANSFERRED
 }
 
 "An entry of the audit trail; never changed or removed. Visible with VIEW_AUDIT when its key, if it has one, is visible."
@@ -1048,22 +1179,22 @@ type Query {
   "What the server is."
   serverInfo: ServerInfo! @public
   "The caller."
-  viewer: Viewer @requires(by: [USER, OPERATOR])
+  viewer: Viewer @requires(by: [USER, TOKEN, KEY, OPERATOR])
   "Any visible object by its global ID; null, without an error, when it is hidden, missing or the ID is malformed."
   node(
     "Global ID."
     id: ID!
-  ): Node @visible @requires(by: [USER, OPERATOR])
+  ): Node @visible @requires(by: [USER, TOKEN, KEY, OPERATOR])
   "Several visible objects in the order of the IDs, null for each that is hidden, missing or malformed."
   nodes(
     "Global IDs."
     ids: [ID!]! @constraint(rule: "min=1,max=100")
-  ): [Node] @visible @cost(weight: 20) @requires(by: [USER, OPERATOR])
+  ): [Node] @visible @cost(weight: 20) @requires(by: [USER, TOKEN, KEY, OPERATOR])
   "The caller's account, or any account for operators with SUPPORT; null when it is hidden or missing."
   account(
     "ID of the account; needed by operators, optional for others."
     id: ID
-  ): Account @visible @requires(by: [USER, OPERATOR], scope: SUPPORT)
+  ): Account @visible @requires(by: [USER, TOKEN, KEY, OPERATOR], scope: SUPPORT)
   "Key requests of all accounts that wait for an answer, oldest first. For operators with SUPPORT."
   pendingKeyRequests(
     "Page size from the start; 20 when absent."
@@ -1071,6 +1202,22 @@ type Query {
     "Continue after this cursor."
     after: String
   ): KeyRequestConnection @cost(page: true) @requires(by: [OPERATOR], scope: SUPPORT)
+  "All accounts by name. For operators with SUPPORT."
+  accounts(
+    "Page size from the start; 20 when absent."
+    first: Int @constraint(rule: "min=1,max=100")
+    "Continue after this cursor."
+    after: String
+    "Part of the name, case-insensitive."
+    search: String @constraint(rule: "min=2,max=100")
+  ): AccountConnection @cost(page: true) @requires(by: [OPERATOR], scope: SUPPORT)
+  "Whether a key and its secret are good now: for the provider's gateways, that is operators with VERIFY. What is disabled, replaced or suspended is refused at the next call."
+  verifyApiKey(
+    "Public part of the credential."
+    key: String! @constraint(rule: "min=1,max=64")
+    "Secret."
+    secret: String! @sensitive @constraint(rule: "min=1,max=200")
+  ): ApiKeyVerification @requires(by: [OPERATOR], scope: VERIFY)
 }
 
 # ---------------------------------------------------------------------------
@@ -1145,6 +1292,16 @@ type Mutation {
     "The key."
     input: ApiKeyIdInput!
   ): ApiKeyPayload @requires(capability: MANAGE_KEYS)
+  "Creates an access token with no more than the caller has, and shows its text this once. Requires MANAGE_TOKENS."
+  createAccessToken(
+    "Name, capabilities, keys and end."
+    input: CreateAccessTokenInput!
+  ): CreateAccessTokenPayload @requires(capability: MANAGE_TOKENS)
+  "Revokes an access token for good, from its next call on. Requires MANAGE_TOKENS."
+  revokeAccessToken(
+    "The token."
+    input: AccessTokenIdInput!
+  ): AccessTokenPayload @requires(capability: MANAGE_TOKENS)
   "Creates an account with its master key and an invitation for the primary user. For operators with ADMIN."
   createAccount(
     "The account."
@@ -1163,6 +1320,11 @@ type Mutation {
     "Request and remark."
     input: DecideKeyRequestInput!
   ): KeyRequestPayload @requires(by: [OPERATOR], scope: ADMIN)
+  "Suspends or reactivates an account, changes its limits, or gives it another owner. For operators with ADMIN."
+  updateAccount(
+    "Account and new values."
+    input: UpdateAccountInput!
+  ): AccountPayload @requires(by: [OPERATOR], scope: ADMIN)
 }
 
 # ---------------------------------------------------------------------------
@@ -1320,6 +1482,24 @@ input SetApiKeyEnabledInput {
   enabled: Boolean!
 }
 
+"A new access token."
+input CreateAccessTokenInput {
+  "Label."
+  name: String! @constraint(rule: "min=1,max=100")
+  "VIEW_USAGE, ROTATE_SECRETS or both; each must be held by the caller."
+  capabilities: [Capability!]! = [VIEW_USAGE] @constraint(rule: "min=1,max=2,unique")
+  "Visible keys that it is limited to."
+  keyIds: [ID!]! @constraint(rule: "min=1,max=500,unique")
+  "End of validity, at most a year ahead."
+  expiresAt: DateTime!
+}
+
+"An access token."
+input AccessTokenIdInput {
+  "ID of the token."
+  accessTokenId: ID!
+}
+
 "A new account."
 input CreateAccountInput {
   "Display name."
@@ -1333,6 +1513,20 @@ input CreateAccountInput {
   the same answer, the link included. With other input: IDEMPOTENCY_MISMATCH.
   """
   idempotencyKey: String @sensitive @constraint(rule: "min=8,max=100")
+}
+
+"New values of an account. What is absent or null stays as it is."
+input UpdateAccountInput {
+  "ID of the account."
+  accountId: ID!
+  "New state."
+  status: AccountStatus
+  "New limit of users. One below what is in use refuses new ones only."
+  maxUsers: Int @constraint(rule: "min=1,max=10000")
+  "New number of keys that the account may create by itself. One below what is in use refuses new ones only."
+  maxApiKeys: Int @constraint(rule: "min=1,max=10000")
+  "New owner, for when the present one cannot hand over: an active user of the account. The former one keeps the role REPORTING and the keys that are enabled for them."
+  primaryUserId: ID
 }
 
 # ---------------------------------------------------------------------------
@@ -1413,6 +1607,32 @@ type RotateApiKeySecretPayload implements Payload {
   key: ApiKey @visible
 }
 
+"A new access token."
+type CreateAccessTokenPayload implements Payload {
+  "Problems; empty on success."
+  userErrors: [UserError!]!
+  "The token's text; shown this once, stored only as a hash."
+  token: String @sensitive
+  "The token."
+  accessToken: AccessToken @visible
+}
+
+"A changed access token."
+type AccessTokenPayload implements Payload {
+  "Problems; empty on success."
+  userErrors: [UserError!]!
+  "The token."
+  accessToken: AccessToken @visible
+}
+
+"A changed account."
+type AccountPayload implements Payload {
+  "Problems; empty on success."
+  userErrors: [UserError!]!
+  "The account."
+  account: Account @visible
+}
+
 "A new account."
 type CreateAccountPayload implements Payload {
   "Problems; empty on success."
@@ -1431,6 +1651,66 @@ var parsedSchema = gqlparser.MustLoadSchema(sources...)
 // childFields_* functions provide shared child field context lookups.
 // Each function is generated once per unique object type, deduplicating the
 // switch statements that were previously inlined in every fieldContext_* function.
+
+func (ec *executionContext) childFields_AccessToken(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_AccessToken_id(ctx, field)
+	case "name":
+		return ec.fieldContext_AccessToken_name(ctx, field)
+	case "hint":
+		return ec.fieldContext_AccessToken_hint(ctx, field)
+	case "capabilities":
+		return ec.fieldContext_AccessToken_capabilities(ctx, field)
+	case "keys":
+		return ec.fieldContext_AccessToken_keys(ctx, field)
+	case "status":
+		return ec.fieldContext_AccessToken_status(ctx, field)
+	case "createdBy":
+		return ec.fieldContext_AccessToken_createdBy(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_AccessToken_createdAt(ctx, field)
+	case "lastUsedAt":
+		return ec.fieldContext_AccessToken_lastUsedAt(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_AccessToken_expiresAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AccessToken", field.Name)
+}
+
+func (ec *executionContext) childFields_AccessTokenConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_AccessTokenConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_AccessTokenConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_AccessTokenConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_AccessTokenConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AccessTokenConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_AccessTokenEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_AccessTokenEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_AccessTokenEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AccessTokenEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_AccessTokenPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "userErrors":
+		return ec.fieldContext_AccessTokenPayload_userErrors(ctx, field)
+	case "accessToken":
+		return ec.fieldContext_AccessTokenPayload_accessToken(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AccessTokenPayload", field.Name)
+}
 
 func (ec *executionContext) childFields_Account(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
@@ -1458,12 +1738,38 @@ func (ec *executionContext) childFields_Account(ctx context.Context, field graph
 		return ec.fieldContext_Account_invitations(ctx, field)
 	case "keyRequests":
 		return ec.fieldContext_Account_keyRequests(ctx, field)
+	case "accessTokens":
+		return ec.fieldContext_Account_accessTokens(ctx, field)
 	case "auditEvents":
 		return ec.fieldContext_Account_auditEvents(ctx, field)
 	case "limits":
 		return ec.fieldContext_Account_limits(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Account", field.Name)
+}
+
+func (ec *executionContext) childFields_AccountConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_AccountConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_AccountConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_AccountConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_AccountConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AccountConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_AccountEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_AccountEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_AccountEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AccountEdge", field.Name)
 }
 
 func (ec *executionContext) childFields_AccountLimits(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -1474,6 +1780,16 @@ func (ec *executionContext) childFields_AccountLimits(ctx context.Context, field
 		return ec.fieldContext_AccountLimits_maxApiKeys(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type AccountLimits", field.Name)
+}
+
+func (ec *executionContext) childFields_AccountPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "userErrors":
+		return ec.fieldContext_AccountPayload_userErrors(ctx, field)
+	case "account":
+		return ec.fieldContext_AccountPayload_account(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AccountPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_ApiKey(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -1544,6 +1860,18 @@ func (ec *executionContext) childFields_ApiKeyPayload(ctx context.Context, field
 	return nil, fmt.Errorf("no field named %q was found under type ApiKeyPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_ApiKeyVerification(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "result":
+		return ec.fieldContext_ApiKeyVerification_result(ctx, field)
+	case "accountId":
+		return ec.fieldContext_ApiKeyVerification_accountId(ctx, field)
+	case "keyId":
+		return ec.fieldContext_ApiKeyVerification_keyId(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ApiKeyVerification", field.Name)
+}
+
 func (ec *executionContext) childFields_AuditChange(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "field":
@@ -1604,6 +1932,18 @@ func (ec *executionContext) childFields_AuditEventEdge(ctx context.Context, fiel
 		return ec.fieldContext_AuditEventEdge_node(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type AuditEventEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_CreateAccessTokenPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "userErrors":
+		return ec.fieldContext_CreateAccessTokenPayload_userErrors(ctx, field)
+	case "token":
+		return ec.fieldContext_CreateAccessTokenPayload_token(ctx, field)
+	case "accessToken":
+		return ec.fieldContext_CreateAccessTokenPayload_accessToken(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateAccessTokenPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_CreateAccountPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -1938,6 +2278,10 @@ func (ec *executionContext) childFields_Viewer(ctx context.Context, field graphq
 		return ec.fieldContext_Viewer_kind(ctx, field)
 	case "user":
 		return ec.fieldContext_Viewer_user(ctx, field)
+	case "accessToken":
+		return ec.fieldContext_Viewer_accessToken(ctx, field)
+	case "apiKey":
+		return ec.fieldContext_Viewer_apiKey(ctx, field)
 	case "operator":
 		return ec.fieldContext_Viewer_operator(ctx, field)
 	case "account":
