@@ -1,6 +1,14 @@
 package db
 
-import "context"
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"grantwood/graph"
+)
 
 // BinaryParameters reports whether the pool sends parameters in binary form: only then are these four bytes a number.
 func BinaryParameters(ctx context.Context, db *DB) bool {
@@ -11,3 +19,13 @@ func BinaryParameters(ctx context.Context, db *DB) bool {
 
 // UnknownPassword is the hash that unknown addresses are compared with.
 const UnknownPassword = unknownPassword
+
+// Notices queues one mail of each kind that tells of a change in which no link is made.
+func Notices(ctx context.Context, db *DB, r graph.Request, a *graph.Account, former, next *graph.User, link string, expiresAt time.Time) error {
+	return db.transact(ctx, "notify", func(tx *sqlx.Tx) error {
+		return errors.Join(
+			db.mailPasswordReset(ctx, tx, r, former.Email, link, expiresAt),
+			db.mailPasswordChanged(ctx, tx, r, former.Email),
+			db.mailHandedOver(ctx, tx, r, a, former, next))
+	})
+}

@@ -54,7 +54,9 @@ func Compose(m *graph.Mail) (Message, error) {
 			return out, fmt.Errorf("write mail %s: %w", m.Kind, err)
 		}
 	}
-	out.Subject, out.Text, out.HTML = oneLine(subject.String()), strings.TrimSpace(text.String())+"\n", page.String()
+	// A name such as =?utf-8?q?=0A?= would be decoded by the reader's program.
+	out.Subject = strings.ReplaceAll(oneLine(subject.String()), "=?", "= ?")
+	out.Text, out.HTML = strings.TrimSpace(text.String())+"\n", page.String()
 	return out, nil
 }
 
