@@ -27,7 +27,7 @@ const (
 // Actor is who did something: a *User or an *Operator.
 type Actor interface{ IsActor() }
 
-// AuditEvent is an entry of the audit trail, never changed or removed.
+// AuditEvent is an entry of the audit trail: never changed, and there as long as the provider keeps it.
 type AuditEvent struct {
 	AccountID  UUID
 	EventID    UUID
