@@ -1,6 +1,7 @@
 package mail
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -45,7 +46,7 @@ func (m TLSMode) Port() int {
 	return map[TLSMode]int{TLSNone: 25, STARTTLS: 587, TLS: 465}[m]
 }
 
-// patience is how long a server may take for a connection, and again for a message.
+// patience is how long a server may take when nothing is set.
 const patience = 30 * time.Second
 
 // SMTP hands messages to an SMTP server.
@@ -57,6 +58,7 @@ type SMTP struct {
 	Password string
 	From     netmail.Address
 	RootCAs  *x509.CertPool // who may vouch for the server; those of the system when nil
+	Patience time.Duration  // how long the server may take for a connection, and again for a message; 30 s when zero
 }
 
 // String gives the server, and nothing secret.
@@ -84,7 +86,7 @@ func (s SMTP) Deliver(ctx context.Context, m Message) error {
 func (s SMTP) options() []gomail.Option {
 	options := []gomail.Option{
 		gomail.WithPort(s.Port),
-		gomail.WithTimeout(patience),
+		gomail.WithTimeout(cmp.Or(s.Patience, patience)),
 		gomail.WithTLSConfig(&tls.Config{ServerName: s.Host, RootCAs: s.RootCAs, MinVersion: tls.VersionTLS12}),
 	}
 	switch s.TLS {

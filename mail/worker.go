@@ -73,7 +73,9 @@ func (w Worker) Round(ctx context.Context) (tried int, err error) {
 				return nil
 			}
 			// The end of the program does not break off a try: nobody would know whether the mail was sent.
-			return w.try(context.WithoutCancel(ctx), d)
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lease)
+			defer cancel()
+			return w.try(ctx, d)
 		})
 	}
 	return len(due), g.Wait()

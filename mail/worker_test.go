@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	netmail "net/mail"
 	"strings"
 	"sync"
@@ -258,9 +259,9 @@ func TestRefusals(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			p := newPost(t)
-			left := c.given
+			var answered atomic.Int32
 			s := mailtest.Start(t, mailtest.Options{Answer: func(string) error {
-				if left--; left < 0 {
+				if int(answered.Add(1)) > c.given {
 					return nil
 				}
 				return &smtp.SMTPError{Code: c.code, Message: c.name}
@@ -279,6 +280,49 @@ func TestRefusals(t *testing.T) {
 			}
 			p.secretive(t)
 		})
+	}
+}
+
+// TestRefusedContent is a refusal like that of the recipient.
+func TestRefusedContent(t *testing.T) {
+	t.Parallel()
+	p := newPost(t)
+	var code atomic.Int32
+	code.Store(451)
+	s := mailtest.Start(t, mailtest.Options{Content: func() error { return &smtp.SMTPError{Code: int(code.Load()), Message: "no"} }})
+	p.invite(t, "owner@test.example")
+	p.round(t, to(s), 1)
+	if n := p.waiting(t); n != 1 {
+		t.Errorf("after 451 %d mails wait, want 1", n)
+	}
+	code.Store(554)
+	p.wait(mail.Pause(1))
+	p.round(t, to(s), 1)
+	if n := p.waiting(t); n != 0 || len(s.All()) != 0 {
+		t.Errorf("after 554 %d mails wait, want none", n)
+	}
+}
+
+// TestServerThatHangs before the greeting, or before it takes the mail, is a server that is down.
+func TestServerThatHangs(t *testing.T) {
+	t.Parallel()
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = silent.Close() }() // takes connections and says nothing
+	release := make(chan struct{})
+	hanging := mailtest.Start(t, mailtest.Options{Content: func() error { <-release; return nil }})
+	defer close(release)
+	for name, addr := range map[string]*net.TCPAddr{"silent": silent.Addr().(*net.TCPAddr), "hanging": {IP: net.IPv4(127, 0, 0, 1), Port: hanging.Port}} {
+		p := newPost(t)
+		p.invite(t, "owner@test.example")
+		over := to(&mailtest.Server{Host: addr.IP.String(), Port: addr.Port})
+		over.Patience = 100 * time.Millisecond
+		p.round(t, over, 1)
+		if n := p.waiting(t); n != 1 || !strings.Contains(p.log.String(), "will be tried again") {
+			t.Errorf("%s: %d mails wait, want 1\n%s", name, n, &p.log)
+		}
 	}
 }
 

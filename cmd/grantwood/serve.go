@@ -64,16 +64,24 @@ func (c serveCommand) jobs(ctx context.Context, d *database, log *slog.Logger) [
 // job is something that goes on beside the requests, until ctx ends.
 type job func(ctx context.Context)
 
-// runJobs starts jobs and gives what ends them and waits for them.
+// runJobs starts jobs and gives what ends them and waits for them, as long as for requests.
 func runJobs(ctx context.Context, jobs []job) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	for _, j := range jobs {
 		running.Go(func() { j(ctx) })
 	}
+	ended := make(chan struct{})
+	go func() {
+		running.Wait()
+		close(ended)
+	}()
 	return func() {
 		cancel()
-		running.Wait()
+		select {
+		case <-ended:
+		case <-time.After(drainTimeout):
+		}
 	}
 }
 

@@ -27,6 +27,8 @@ type Options struct {
 	Password string
 	// Answer gives what is answered to a recipient: nil takes it, a *smtp.SMTPError refuses.
 	Answer func(to string) error
+	// Content gives what is answered to the content of a mail, likewise.
+	Content func() error
 }
 
 // Received is a mail as it arrived.
@@ -179,6 +181,11 @@ func (s *session) Data(r io.Reader) error {
 	data, err := io.ReadAll(r)
 	if err != nil {
 		return err
+	}
+	if s.options.Content != nil {
+		if err := s.options.Content(); err != nil {
+			return err
+		}
 	}
 	s.mail.Data = data
 	s.server.mu.Lock()
