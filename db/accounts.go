@@ -59,7 +59,10 @@ func (db *DB) CreateAccount(ctx context.Context, v *graph.Viewer, in graph.Creat
 		made.Account = &a
 		made.Invitation, err = insertInvitation(ctx, tx, v, a.AccountID, graph.Invitation{
 			Email: graph.EmailKey(in.PrimaryEmail), ForPrimary: true}, DefaultValidDays)
-		return err
+		if err != nil {
+			return err
+		}
+		return db.mailInvitation(ctx, tx, v, &a, made.Invitation)
 	}
 	var answer createdAccount
 	var repeated bool

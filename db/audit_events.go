@@ -67,6 +67,15 @@ func auditVisible(v *graph.Viewer) string {
 	return `(e.key_id IS NULL OR ` + keyVisible(v, "e.key_id") + `)`
 }
 
+// soughtVisible is the condition that the user $7, by whom events are sought, is not hidden from v. Whoever sees all users
+// may also seek by one who is gone.
+func soughtVisible(v *graph.Viewer) string {
+	if v.SeesAllUsers() {
+		return everything
+	}
+	return `EXISTS (SELECT FROM users u WHERE u.account_id = $1 AND u.user_id = $7 AND ` + userVisible(v) + `)`
+}
+
 // AuditEvents reads those of the events that are visible, in no order.
 func (db *DB) AuditEvents(ctx context.Context, v *graph.Viewer, account graph.UUID, events []graph.UUID) ([]*graph.AuditEvent, error) {
 	if !v.Enters(account) || len(events) == 0 {
@@ -96,7 +105,7 @@ func (db *DB) AuditEventsOf(ctx context.Context, v *graph.Viewer, account graph.
 			AND ($4::timestamptz IS NULL OR e.occurred_at >= $4)
 			AND ($5::timestamptz IS NULL OR e.occurred_at < $5)
 			AND ($6::text[] IS NULL OR e.action = ANY($6))
-			AND ($7::uuid IS NULL OR e.user_id = $7 OR e.actor_user = $7)
+			AND ($7::uuid IS NULL OR (e.user_id = $7 OR e.actor_user = $7) AND ` + soughtVisible(v) + `)
 			AND ($8::uuid IS NULL OR e.key_id = $8)`,
 		id: "e.event_id",
 		args: about(v, account, f.From, f.To, nameArray(f.Actions), objectOf(f.UserID, account, graph.KindUser),

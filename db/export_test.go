@@ -2,6 +2,8 @@ package db
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"github.com/jmoiron/sqlx"
 
@@ -25,5 +27,15 @@ func Pool(db *DB) *sqlx.DB { return db.pool }
 func RotatesAs(ctx context.Context, db *DB, v *graph.Viewer) error {
 	return db.changeAs(ctx, v, graph.RotateSecrets, stays, "test", func(tx *sqlx.Tx, v *graph.Viewer) error {
 		return audit(ctx, tx, v, v.AccountID(), event{Action: graph.KeyWasEnabled, Summary: "Done."})
+	})
+}
+
+// Notices queues one mail of each kind that tells of a change in which no link is made.
+func Notices(ctx context.Context, db *DB, r graph.Request, a *graph.Account, former, next *graph.User, link string, expiresAt time.Time) error {
+	return db.transact(ctx, "notify", func(tx *sqlx.Tx) error {
+		return errors.Join(
+			db.mailPasswordReset(ctx, tx, r, former.Email, link, expiresAt),
+			db.mailPasswordChanged(ctx, tx, r, former.Email),
+			db.mailHandedOver(ctx, tx, r, a, former, next))
 	})
 }

@@ -14,10 +14,11 @@ import (
 // DefaultValidDays is how long an invitation is valid when nobody says.
 const DefaultValidDays = 7
 
-// NewInvitation is a sent invitation with the token of its link, which is shown once.
+// NewInvitation is a sent invitation with its link and the token in that, which are shown once.
 type NewInvitation struct {
 	Invitation *graph.Invitation
 	Token      string
+	Link       string
 }
 
 // invitationColumns read a pending invitation whose time is over as expired.
@@ -150,8 +151,10 @@ func (db *DB) InviteUser(ctx context.Context, v *graph.Viewer, in graph.InviteUs
 		if err := roomForInvitation(ctx, tx, v, a, i.Email); err != nil {
 			return err
 		}
-		made, err = insertInvitation(ctx, tx, v, a.AccountID, i, in.ValidDays)
-		return err
+		if made, err = insertInvitation(ctx, tx, v, a.AccountID, i, in.ValidDays); err != nil {
+			return err
+		}
+		return db.mailInvitation(ctx, tx, v, a, made)
 	}
 	var answer sentInvitation
 	var repeated bool
@@ -181,7 +184,7 @@ type sentInvitation struct {
 func (db *DB) invitationAgain(ctx context.Context, v *graph.Viewer, account graph.UUID, answer sentInvitation) (NewInvitation, error) {
 	list, err := db.Invitations(ctx, v, account, []graph.UUID{answer.Invitation})
 	i, err := only(list, err, repeatedKey)
-	return NewInvitation{Invitation: i, Token: answer.Token}, err
+	return NewInvitation{Invitation: i, Token: answer.Token, Link: v.Request.Links.Invitation(answer.Token)}, err
 }
 
 func keysToInvite(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, wanted []graph.ID) ([]*graph.ApiKey, error) {
@@ -246,7 +249,7 @@ func insertInvitation(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, account
 	t := newToken(invitationToken, account, newID())
 	i.AccountID, i.InvitationID, i.Status = account, t.row, graph.InvitationPending
 	i.SentAt, i.ExpiresAt = v.Request.At, v.Request.At.AddDate(0, 0, validDays)
-	made := NewInvitation{Invitation: &i, Token: t.String()}
+	made := NewInvitation{Invitation: &i, Token: t.String(), Link: v.Request.Links.Invitation(t.String())}
 	var inviter *graph.UUID
 	if v.Kind == graph.KindOfUser {
 		i.InvitedBy, inviter = v.User, &v.User.UserID

@@ -15,7 +15,8 @@ import (
 var migrations embed.FS
 
 // Migrate brings the database to the newest version, forward only, over the direct connection. Several processes may call
-// it at once: one works, the others wait. It says how many migrations it applied.
+// it at once: one works, the others wait. Then it gives the role that serves requests what it needs, and no more. It says
+// how many migrations it applied.
 func (db *DB) Migrate(ctx context.Context) (int, error) {
 	applied := 0
 	err := db.withProvider(func(p *goose.Provider) error {
@@ -23,7 +24,10 @@ func (db *DB) Migrate(ctx context.Context) (int, error) {
 		applied = len(results)
 		return err
 	})
-	return applied, fault("migrate", err)
+	if err != nil {
+		return applied, fault("migrate", err)
+	}
+	return applied, fault("give rights to the serving role", db.permit(ctx))
 }
 
 // Pending says how many migrations the database lacks.

@@ -26,9 +26,10 @@ import (
 // Config says how to reach the database.
 type Config struct {
 	URL      string       // libpq DSN for requests; a pooler in transaction mode will do
-	AdminURL string       // direct DSN for migrations; URL when empty
+	AdminURL string       // direct DSN of the role that owns the tables, for migrations and retention; URL when empty
 	MaxConns int          // size of the pool; 8 when zero
 	Logger   *slog.Logger // nil: slog's default
+	SendMail bool         // queue mail; somebody has to send it (package mail)
 }
 
 // DB is the database of one server. Close it.
@@ -36,6 +37,7 @@ type DB struct {
 	pool       *sqlx.DB
 	adminURL   string
 	log        *slog.Logger
+	sendMail   bool
 	visible    *lru.Cache[ruleKey, graph.KeySet]
 	passwords  *semaphore.Weighted
 	noting     sync.Map       // access tokens whose use is being written
@@ -61,7 +63,7 @@ func Open(c Config) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make cache of visible keys: %w", err)
 	}
-	return &DB{pool: pool, adminURL: c.AdminURL, log: c.Logger, visible: visible,
+	return &DB{pool: pool, adminURL: c.AdminURL, log: c.Logger, sendMail: c.SendMail, visible: visible,
 		passwords: semaphore.NewWeighted(passwordsAtOnce)}, nil
 }
 

@@ -37,7 +37,7 @@ const (
 // Actor is who did something: a *User, an *AccessToken or an *Operator.
 type Actor interface{ IsActor() }
 
-// AuditEvent is an entry of the audit trail, never changed or removed.
+// AuditEvent is an entry of the audit trail: never changed, and there as long as the provider keeps it.
 type AuditEvent struct {
 	AccountID  UUID
 	EventID    UUID

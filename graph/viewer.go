@@ -23,6 +23,7 @@ type Request struct {
 	ID      string    // as in the response header X-Request-Id
 	Address string    // network address of the caller, empty for commands
 	At      time.Time // when the request arrived, in microseconds, UTC
+	Links   Links     // what links to people begin with, empty for commands
 }
 
 // Viewer is whoever makes a request. The zero Viewer is nobody.

@@ -12,9 +12,12 @@ import (
 
 // DSN is how to connect to a database of this server: key=value pairs as libpq reads them, the values quoted.
 // Further pairs may be appended after a space. The user is the server's superuser, and needs no password.
-func (s *Server) DSN(database string) string {
+func (s *Server) DSN(database string) string { return s.DSNAs(superuser, database) }
+
+// DSNAs is DSN as another role, which needs no password either: the socket's directory is what keeps others out.
+func (s *Server) DSNAs(role, database string) string {
 	return fmt.Sprintf("host=%s port=%s user=%s dbname=%s sslmode=disable",
-		quote(s.socketDir), port, superuser, quote(database))
+		quote(s.socketDir), port, quote(role), quote(database))
 }
 
 var quoter = strings.NewReplacer(`\`, `\\`, `'`, `\'`)
@@ -24,22 +27,34 @@ func quote(value string) string { return "'" + quoter.Replace(value) + "'" }
 // maxName is how long PostgreSQL's names can be, in bytes. It cuts off the rest without an error.
 const maxName = 63
 
-// ensureKey keeps callers of EnsureDatabase apart, in this and in other processes. Any number does.
+// ensureKey keeps callers of EnsureDatabase and EnsureRole apart, in this and in other processes. Any number does.
 const ensureKey = 0x6772616e74
 
 // EnsureDatabase creates the database name when it is missing. It may be called at the same time from several
 // processes.
 func (s *Server) EnsureDatabase(ctx context.Context, name string) error {
+	// template0 has no connections that could be in the way, and nothing that somebody has added.
+	return s.ensure(ctx, "database", name, `SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)`,
+		`CREATE DATABASE %s TEMPLATE template0`)
+}
+
+// EnsureRole creates a role that may connect, and nothing else, when it is missing. It may be called at the same time from
+// several processes.
+func (s *Server) EnsureRole(ctx context.Context, name string) error {
+	return s.ensure(ctx, "role", name, `SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)`, `CREATE ROLE %s LOGIN`)
+}
+
+func (s *Server) ensure(ctx context.Context, what, name, find, create string) error {
 	if name == "" || len(name) > maxName || strings.ContainsRune(name, 0) {
-		return fmt.Errorf("create database %q: its name must have 1 to %d bytes, none of them zero", name, maxName)
+		return fmt.Errorf("create %s %q: its name must have 1 to %d bytes, none of them zero", what, name, maxName)
 	}
-	if err := s.ensureDatabase(ctx, name); err != nil {
-		return fmt.Errorf("create database %q: %w", name, err)
+	if err := s.createMissing(ctx, name, find, create); err != nil {
+		return fmt.Errorf("create %s %q: %w", what, name, err)
 	}
 	return nil
 }
 
-func (s *Server) ensureDatabase(ctx context.Context, name string) (err error) {
+func (s *Server) createMissing(ctx context.Context, name, find, create string) (err error) {
 	db, err := s.maintenance()
 	if err != nil {
 		return err
@@ -51,17 +66,16 @@ func (s *Server) ensureDatabase(ctx context.Context, name string) (err error) {
 	}
 	defer conn.Close() // ends the session and so the lock
 
-	// CREATE DATABASE knows no IF NOT EXISTS and runs in no transaction: only a lock makes the two steps one.
+	// CREATE DATABASE and CREATE ROLE know no IF NOT EXISTS, and the first runs in no transaction: only a lock makes the two
+	// steps one.
 	if _, err := conn.ExecContext(ctx, `SELECT pg_advisory_lock($1)`, ensureKey); err != nil {
 		return err
 	}
 	var exists bool
-	const find = `SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)`
 	if err := conn.QueryRowContext(ctx, find, name).Scan(&exists); err != nil || exists {
 		return err
 	}
-	// template0 has no connections that could be in the way, and nothing that somebody has added.
-	_, err = conn.ExecContext(ctx, `CREATE DATABASE `+pq.QuoteIdentifier(name)+` TEMPLATE template0`)
+	_, err = conn.ExecContext(ctx, fmt.Sprintf(create, pq.QuoteIdentifier(name)))
 	return err
 }
 

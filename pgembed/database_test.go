@@ -1,6 +1,7 @@
 package pgembed
 
 import (
+	"database/sql"
 	"os/exec"
 	"strings"
 	"sync"
@@ -33,6 +34,35 @@ func TestEnsureDatabase(t *testing.T) {
 	for _, name := range []string{"", "a\x00b", strings.Repeat("x", 64)} {
 		expectText(t, s.EnsureDatabase(t.Context(), name), "1 to 63 bytes")
 	}
+}
+
+// A role may connect, over a DSN of its own, and has no rights beyond.
+func TestEnsureRole(t *testing.T) {
+	t.Parallel()
+	s := start(t, Options{DataDir: usedHome(t), Volatile: true})
+	for _, name := range []string{"clerk", `it's a "clerk" \ Ä`} {
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				if err := s.EnsureRole(t.Context(), name); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		db, err := sql.Open("postgres", s.DSNAs(name, "postgres"))
+		must(t, err)
+		defer db.Close()
+		var got string
+		must(t, db.QueryRow(`SELECT current_user`).Scan(&got))
+		if got != name {
+			t.Errorf("connected as %q, want %q", got, name)
+		}
+		if _, err := db.Exec(`CREATE ROLE another`); err == nil {
+			t.Errorf("%s may create roles", name)
+		}
+	}
+	expectText(t, s.EnsureRole(t.Context(), ""), "1 to 63 bytes")
 }
 
 func TestJournalIsBounded(t *testing.T) {

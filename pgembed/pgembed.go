@@ -18,7 +18,7 @@ import (
 	"strings"
 )
 
-// superuser is the one role of a new server. Who may enter the socket's directory may be this role.
+// superuser is the first role of a new server, and the one that EnsureDatabase and EnsureRole work as. Who may enter the socket's directory may be this role.
 const superuser = "grantwood"
 
 // Options say where a server lives and how it runs. The zero value is a durable server in DefaultDir.

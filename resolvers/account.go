@@ -156,5 +156,5 @@ func (r mutation) CreateAccount(ctx context.Context, input graph.CreateAccountIn
 		return &generated.CreateAccountPayload{UserErrors: problems}, err
 	}
 	return &generated.CreateAccountPayload{UserErrors: problems, Account: made.Account, Invitation: made.Invitation.Invitation,
-		Link: r.invitationLink(made.Invitation.Token)}, nil
+		Link: &made.Invitation.Link}, nil
 }

@@ -12,11 +12,10 @@ import (
 
 // Options says what the resolvers work with.
 type Options struct {
-	DB        *db.DB
-	PublicURL string // address under which people reach the server, without a slash at the end; for links
-	Version   string
-	MaxCost   int // largest cost of one operation
-	Log       *slog.Logger
+	DB      *db.DB
+	Version string
+	MaxCost int // largest cost of one operation
+	Log     *slog.Logger
 }
 
 // Resolver is the root of all resolvers.

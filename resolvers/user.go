@@ -36,11 +36,5 @@ func (r mutation) InviteUser(ctx context.Context, input graph.InviteUserInput) (
 	if err != nil || len(problems) > 0 {
 		return &generated.InviteUserPayload{UserErrors: problems}, err
 	}
-	return &generated.InviteUserPayload{UserErrors: problems, Invitation: made.Invitation, Link: r.invitationLink(made.Token)}, nil
-}
-
-// invitationLink puts the token behind #, which browsers keep to themselves and no proxy logs.
-func (r *Resolver) invitationLink(token string) *string {
-	link := r.PublicURL + "/invitation#" + token
-	return &link
+	return &generated.InviteUserPayload{UserErrors: problems, Invitation: made.Invitation, Link: &made.Link}, nil
 }

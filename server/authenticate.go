@@ -22,7 +22,8 @@ type requestKey struct{}
 func (s *Server) observed(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
-		request := graph.Request{ID: rand.Text(), Address: addressOf(r), At: start.UTC().Truncate(time.Microsecond)}
+		request := graph.Request{ID: rand.Text(), Address: addressOf(r), At: start.UTC().Truncate(time.Microsecond),
+			Links: graph.Links(s.PublicURL)}
 		w.Header().Set("X-Request-Id", request.ID)
 		seen := &statusWriter{ResponseWriter: w, status: http.StatusOK}
 		next.ServeHTTP(seen, r.WithContext(context.WithValue(r.Context(), requestKey{}, request)))

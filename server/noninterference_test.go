@@ -195,6 +195,7 @@ func deleteHidden(t *testing.T, pool *sqlx.DB, email string) {
 	exec(`DELETE FROM persons WHERE person_id NOT IN (SELECT person_id FROM users)`)
 	exec(`DELETE FROM logins WHERE person_id NOT IN (SELECT person_id FROM persons)`)
 	exec(`DELETE FROM operators`)
+	exec(`DELETE FROM mails`)
 }
 
 func read(t *testing.T, pool *sqlx.DB, email string) who {

@@ -49,7 +49,7 @@ func New(c Config) *Server {
 	if c.MaxCost == 0 {
 		c.MaxCost = DefaultMaxCost
 	}
-	s := &Server{Config: c, resolver: resolvers.New(resolvers.Options{DB: c.DB, PublicURL: c.PublicURL, Version: c.Version,
+	s := &Server{Config: c, resolver: resolvers.New(resolvers.Options{DB: c.DB, Version: c.Version,
 		MaxCost: c.MaxCost, Log: c.Log})}
 	mux := http.NewServeMux()
 	mux.Handle("/graphql", s.authenticated(s.executor()))

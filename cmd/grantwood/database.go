@@ -12,8 +12,8 @@ import (
 
 // databaseSettings say which database is used: the one behind DATABASE_URL, else a private server of the program's own.
 type databaseSettings struct {
-	DatabaseURL      string `help:"PostgreSQL to use; a private server when empty." env:"GRANTWOOD_DATABASE_URL,DATABASE_URL"`
-	DatabaseAdminURL string `help:"The same database without a pooler between, for migrations; as --database-url when empty." env:"GRANTWOOD_DATABASE_ADMIN_URL,DATABASE_ADMIN_URL"`
+	DatabaseURL      string `help:"PostgreSQL to use, as the role that serves requests; a private server when empty." env:"GRANTWOOD_DATABASE_URL,DATABASE_URL"`
+	DatabaseAdminURL string `help:"The same database without a pooler between, as the role that owns the tables, for migrations and retention; as --database-url when empty." env:"GRANTWOOD_DATABASE_ADMIN_URL,DATABASE_ADMIN_URL"`
 	MaxConnections   int    `help:"Most connections to the database at a time." default:"8" env:"GRANTWOOD_MAX_CONNECTIONS"`
 	DataDir          string `help:"Directory of the private server; /var/lib/grantwood as root, else ~/.local/share/grantwood." env:"GRANTWOOD_DATA_DIR" type:"path"`
 }
@@ -35,13 +35,18 @@ type database struct {
 	server *pgembed.Server
 }
 
-// databaseName is the database of the private server.
-const databaseName = "grantwood"
+// databaseName is the database of the private server, servingRole the role there that serves requests: another than the one
+// that owns the tables, so that it cannot rewrite the audit trail.
+const (
+	databaseName = "grantwood"
+	servingRole  = "grantwood_server"
+)
 
-// open reaches the database. A private server that another grantwood process runs is shared when that is enough.
-func (s databaseSettings) open(ctx context.Context, log *slog.Logger, share bool) (*database, error) {
+// open reaches the database, and queues mail when somebody is going to send it. A private server that another grantwood
+// process runs is shared when that is enough.
+func (s databaseSettings) open(ctx context.Context, log *slog.Logger, share, sendMail bool) (*database, error) {
 	if s.DatabaseURL != "" {
-		d, err := db.Open(db.Config{URL: s.DatabaseURL, AdminURL: s.DatabaseAdminURL, MaxConns: s.MaxConnections, Logger: log})
+		d, err := db.Open(db.Config{URL: s.DatabaseURL, AdminURL: s.DatabaseAdminURL, MaxConns: s.MaxConnections, Logger: log, SendMail: sendMail})
 		return &database{DB: d}, err
 	}
 	server, err := startPrivate(ctx, s.DataDir, log, share)
@@ -51,7 +56,7 @@ func (s databaseSettings) open(ctx context.Context, log *slog.Logger, share bool
 	if err := server.EnsureDatabase(ctx, databaseName); err != nil {
 		return nil, errors.Join(err, server.Stop())
 	}
-	return openPrivate(server, databaseName, s.MaxConnections, log)
+	return openPrivate(ctx, server, databaseName, db.Config{MaxConns: s.MaxConnections, Logger: log, SendMail: sendMail})
 }
 
 func startPrivate(ctx context.Context, dir string, log *slog.Logger, share bool) (*pgembed.Server, error) {
@@ -62,8 +67,13 @@ func startPrivate(ctx context.Context, dir string, log *slog.Logger, share bool)
 	return server, err
 }
 
-func openPrivate(server *pgembed.Server, name string, conns int, log *slog.Logger) (*database, error) {
-	d, err := db.Open(db.Config{URL: server.DSN(name), MaxConns: conns, Logger: log})
+// openPrivate opens a database of a private server, which it stops when that fails.
+func openPrivate(ctx context.Context, server *pgembed.Server, name string, c db.Config) (*database, error) {
+	if err := server.EnsureRole(ctx, servingRole); err != nil {
+		return nil, errors.Join(err, server.Stop())
+	}
+	c.URL, c.AdminURL = server.DSNAs(servingRole, name), server.DSN(name)
+	d, err := db.Open(c)
 	if err != nil {
 		return nil, errors.Join(err, server.Stop())
 	}

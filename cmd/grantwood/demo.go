@@ -11,6 +11,7 @@ import (
 
 	"grantwood/db"
 	"grantwood/demo"
+	"grantwood/mail"
 	"grantwood/pgembed"
 )
 
@@ -51,7 +52,7 @@ func (c demoCommand) Run(ctx context.Context) (err error) {
 		return err
 	}
 	introduce(c.publicURL(l.Addr()), token)
-	return serve(ctx, l, d, c.httpSettings, log)
+	return serve(ctx, l, d, c.httpSettings, log, sendMail(d.DB, mail.Log{Logger: log}, log))
 }
 
 // open reaches the demo's database, and fills it the first time.
@@ -67,7 +68,7 @@ func (c demoCommand) open(ctx context.Context, log *slog.Logger) (*database, err
 	if err := c.fill(ctx, server, log); err != nil {
 		return nil, errors.Join(err, server.Stop())
 	}
-	return openPrivate(server, demoDatabase, 8, log)
+	return openPrivate(ctx, server, demoDatabase, db.Config{Logger: log, SendMail: true})
 }
 
 func (c demoCommand) dir() (string, error) {

@@ -12,12 +12,14 @@ import (
 type doctorCommand struct {
 	databaseSettings
 	httpSettings
+	smtpSettings
+	retentionSettings
 	logSettings
 }
 
 // Validate refuses settings that cannot work.
 func (c doctorCommand) Validate() error {
-	return errors.Join(c.databaseSettings.check(), c.httpSettings.check())
+	return errors.Join(c.databaseSettings.check(), c.httpSettings.check(), c.smtpSettings.check(), c.retentionSettings.check())
 }
 
 // Run checks one thing after the other, says what it found and what to do, and fails when something is wrong. It changes
@@ -36,6 +38,11 @@ func (c doctorCommand) Run(ctx context.Context) error {
 		return false
 	}
 	report("settings: listening on "+c.Addr+", at most "+fmt.Sprint(c.MaxConnections)+" database connections", nil)
+	if c.smtpSettings.on() {
+		report("settings: mail goes to "+c.transport().String(), nil)
+	} else {
+		report("settings: no mail is sent", nil)
+	}
 	if c.DatabaseURL == "" {
 		programs, err := pgembed.Find()
 		if !report(fmt.Sprintf("PostgreSQL's programs: %s in %s", programs.Version, programs.BinDir), err) {
@@ -51,7 +58,7 @@ func (c doctorCommand) Run(ctx context.Context) error {
 
 func (c doctorCommand) checkDatabase(ctx context.Context, report func(string, error) bool) {
 	c.LogLevel = "error"
-	d, err := c.open(ctx, c.logger(), true)
+	d, err := c.open(ctx, c.logger(), true, false)
 	if !report("database settings", err) {
 		return
 	}
@@ -73,4 +80,23 @@ func (c doctorCommand) checkDatabase(ctx context.Context, report func(string, er
 		err = errors.New("fsync, synchronous_commit or full_page_writes is off: what was acknowledged can be lost")
 	}
 	report("acknowledged changes are durable", err)
+	c.checkTrail(ctx, d, report)
 }
+
+// checkTrail says whether the serving role could rewrite the audit trail. One role for everything is allowed on a server of
+// the operator's own, and worth a note; on the private server it would be a fault.
+func (c doctorCommand) checkTrail(ctx context.Context, d *database, report func(string, error) bool) {
+	can, err := d.CanRewriteTrail(ctx)
+	switch {
+	case err == nil && can && c.DatabaseURL != "":
+		fmt.Println("note  " + openTrail)
+		return
+	case err == nil && can:
+		err = errors.New("the serving role has more rights than it should: run grantwood migrate")
+	}
+	report("the audit trail is append-only for the role that serves requests", err)
+}
+
+// openTrail is what to know and do where one role does everything.
+const openTrail = "the role that serves requests owns the audit trail and could rewrite it: " +
+	"serve as a role of its own, see \"Two roles\" in the README"

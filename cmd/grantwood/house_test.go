@@ -29,7 +29,9 @@ var rooms = map[string]struct{ project, libraries []string }{
 		"github.com/vektah/gqlparser/v2", "github.com/go-playground/validator/v10"}},
 	"grantwood/server": {project: []string{"db", "graph", "graph/generated", "graph/scalar", "resolvers"}, libraries: []string{"github.com/99designs/gqlgen",
 		"github.com/vektah/gqlparser/v2"}},
-	"grantwood/cmd/grantwood": {project: []string{"db", "demo", "graph", "pgembed", "server"}, libraries: []string{"github.com/alecthomas/kong"}},
+	"grantwood/mail":          {project: []string{"db", "graph"}, libraries: []string{"github.com/wneessen/go-mail", "golang.org/x/sync"}},
+	"grantwood/mail/mailtest": {libraries: []string{"github.com/emersion/go-smtp", "github.com/emersion/go-sasl"}},
+	"grantwood/cmd/grantwood": {project: []string{"db", "demo", "graph", "mail", "pgembed", "server"}, libraries: []string{"github.com/alecthomas/kong"}},
 }
 
 type goPackage struct {
@@ -90,6 +92,8 @@ func TestImportDirectionIsNoEmptyPromise(t *testing.T) {
 		{"grantwood/graph", []string{"github.com/99designs/gqlgen/graphql"}},
 		{"grantwood/resolvers", []string{"github.com/jmoiron/sqlx"}},
 		{"grantwood/db", []string{"github.com/99designs/gqlgen/graphql"}},
+		{"grantwood/server", []string{"grantwood/mail"}},
+		{"grantwood/db", []string{"github.com/wneessen/go-mail"}},
 		{"grantwood/utils", nil},
 	} {
 		if len(wrongImports(p)) == 0 {

@@ -91,7 +91,7 @@ func (s databaseSettings) with(ctx context.Context, l logSettings, do func(*data
 	}
 	l.LogLevel = "warn"
 	log := l.logger()
-	d, err := s.open(ctx, log, true)
+	d, err := s.open(ctx, log, true, false)
 	if err != nil {
 		return err
 	}
@@ -113,7 +113,7 @@ func (c migrateCommand) Run(ctx context.Context) (err error) {
 		return err
 	}
 	log := c.logger()
-	d, err := c.open(ctx, log, true)
+	d, err := c.open(ctx, log, true, false)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"grantwood/server"
@@ -18,18 +19,20 @@ const drainTimeout = 30 * time.Second
 type serveCommand struct {
 	databaseSettings
 	httpSettings
+	smtpSettings
+	retentionSettings
 	logSettings
 }
 
 // Validate refuses settings that cannot work.
 func (c serveCommand) Validate() error {
-	return errors.Join(c.databaseSettings.check(), c.httpSettings.check())
+	return errors.Join(c.databaseSettings.check(), c.httpSettings.check(), c.smtpSettings.check(), c.retentionSettings.check())
 }
 
 // Run serves until it is told to stop. The database is brought to the newest version first.
 func (c serveCommand) Run(ctx context.Context) (err error) {
 	log := c.logger()
-	d, err := c.open(ctx, log, false)
+	d, err := c.open(ctx, log, false, c.smtpSettings.on())
 	if err != nil {
 		return err
 	}
@@ -42,7 +45,44 @@ func (c serveCommand) Run(ctx context.Context) (err error) {
 		return err
 	}
 	log.Info("listening", "address", c.publicURL(l.Addr()), "version", version)
-	return serve(ctx, l, d, c.httpSettings, log)
+	return serve(ctx, l, d, c.httpSettings, log, c.jobs(ctx, d, log)...)
+}
+
+// jobs are what the server does beside answering requests.
+func (c serveCommand) jobs(ctx context.Context, d *database, log *slog.Logger) []job {
+	if can, err := d.CanRewriteTrail(ctx); err == nil && can {
+		log.Warn(openTrail)
+	}
+	list := []job{forget(d.DB, c.retentionSettings, log)}
+	if c.smtpSettings.on() {
+		log.Info("sending mail", "server", c.transport().String())
+		list = append(list, sendMail(d.DB, c.transport(), log))
+	}
+	return list
+}
+
+// job is something that goes on beside the requests, until ctx ends.
+type job func(ctx context.Context)
+
+// runJobs starts jobs and gives what ends them and waits for them, as long as for requests.
+func runJobs(ctx context.Context, jobs []job) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	for _, j := range jobs {
+		running.Go(func() { j(ctx) })
+	}
+	ended := make(chan struct{})
+	go func() {
+		running.Wait()
+		close(ended)
+	}()
+	return func() {
+		cancel()
+		select {
+		case <-ended:
+		case <-time.After(drainTimeout):
+		}
+	}
 }
 
 func migrate(ctx context.Context, d *database, log *slog.Logger) error {
@@ -64,9 +104,10 @@ func listen(addr string) (net.Listener, error) {
 	return l, nil
 }
 
-// serve answers requests until ctx ends, then finishes those that are running. An end of the private database server is
-// an error.
-func serve(ctx context.Context, l net.Listener, d *database, s httpSettings, log *slog.Logger) error {
+// serve answers requests until ctx ends, then finishes those that are running, and the jobs. An end of the private database
+// server is an error.
+func serve(ctx context.Context, l net.Listener, d *database, s httpSettings, log *slog.Logger, jobs ...job) error {
+	defer runJobs(ctx, jobs)()
 	h := &http.Server{
 		Handler: server.New(server.Config{DB: d.DB, PublicURL: s.publicURL(l.Addr()), Version: version, MaxCost: s.MaxCost, Log: log}),
 		// Times against slow callers; none for writing, which would cut long answers.

@@ -2,6 +2,9 @@
 // of its own, and whole copies where a test needs them. With TEST_DATABASE_URL it uses that server; otherwise it starts a
 // private one, without durability, from a data directory that was migrated once and is kept.
 //
+// The databases that it opens serve as a role of their own, like in earnest, so that a right which that role lacks shows.
+// DSN is that of the owner, who may do everything.
+//
 // A package that uses it has
 //
 //	func TestMain(m *testing.M) { dbtest.Main(m) }
@@ -22,10 +25,11 @@ import (
 
 // process is what the tests of this process share.
 var process struct {
-	dsn    func(database string) string
-	name   string // of the shared database
-	shared *db.DB
-	copies atomic.Int64
+	dsn     func(database string) string // as the owner
+	serving func(database string) string // as the role that serves
+	name    string                       // of the shared database
+	shared  *db.DB
+	copies  atomic.Int64
 }
 
 // database is the name of the migrated database in a private server.
@@ -51,7 +55,13 @@ func run(m *testing.M) (code int, err error) {
 		if err := databases.Create(ctx, name, ""); err != nil {
 			return 1, err
 		}
-		defer func() { _ = databases.Drop(ctx, name) }()
+		role, drop, err := createRole(ctx, name)
+		if err != nil {
+			return 1, err
+		}
+		defer drop()
+		defer func() { _ = databases.Drop(ctx, name) }() // first: a role with rights cannot be dropped
+		process.serving = func(database string) string { return role.on(process.dsn(database)) }
 	} else {
 		dir, remove, err := copyOfCache(ctx)
 		if err != nil {
@@ -64,6 +74,10 @@ func run(m *testing.M) (code int, err error) {
 		}
 		defer func() { _ = s.Stop() }()
 		process.dsn = s.DSN
+		process.serving = func(database string) string { return s.DSNAs(servingRole, database) }
+		if err := s.EnsureRole(ctx, servingRole); err != nil {
+			return 1, err
+		}
 	}
 	process.name = name
 	if process.shared, err = open(ctx, name); err != nil {
@@ -74,7 +88,7 @@ func run(m *testing.M) (code int, err error) {
 }
 
 func open(ctx context.Context, name string) (*db.DB, error) {
-	d, err := db.Open(db.Config{URL: process.dsn(name), MaxConns: 16, Logger: slog.New(slog.DiscardHandler)})
+	d, err := db.Open(db.Config{URL: process.serving(name), AdminURL: process.dsn(name), MaxConns: 16, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +102,12 @@ func Open(testing.TB) *db.DB { return process.shared }
 // SharedName is the name of the database that Open gives, for tests that write to it what no function does.
 func SharedName() string { return process.name }
 
-// DSN gives the address of a database of the test server.
+// Config says how to reach a database of the test server as the program does; it sends no mail and logs nothing.
+func Config(_ testing.TB, name string) db.Config {
+	return db.Config{URL: process.serving(name), AdminURL: process.dsn(name), MaxConns: 4, Logger: slog.New(slog.DiscardHandler)}
+}
+
+// DSN gives the address of a database of the test server, for its owner.
 func DSN(_ testing.TB, name string) string { return process.dsn(name) }
 
 // Databases makes and drops databases of the test server.

@@ -1102,7 +1102,7 @@ enum AuditAction {
   OWNERSHIP_TRANSFERRED
 }
 
-"An entry of the audit trail; never changed or removed. Visible with VIEW_AUDIT when its key, if it has one, is visible."
+"An entry of the audit trail; never changed, and there as long as the provider keeps it. Visible with VIEW_AUDIT when its key, if it has one, is visible."
 type AuditEvent implements Node @subject {
   "Global ID."
   id: ID!
