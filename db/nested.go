@@ -3,6 +3,8 @@ package db
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"grantwood/graph"
@@ -25,6 +27,7 @@ func (db *DB) grantsBelow(ctx context.Context, v *graph.Viewer, account graph.UU
 	for _, p := range b.parents {
 		pages[p] = &graph.GrantConnection{Page: graph.Page[graph.Grant]{Order: w.Order, Place: b.place}}
 	}
+	b.parents = slices.Collect(maps.Keys(pages)) // each once: for one that is named twice every row would come twice
 	if !v.Enters(account) {
 		account = graph.UUID{}
 	}

@@ -23,21 +23,42 @@ func Attach(dataDir string) (*Server, error) {
 	}
 	data := filepath.Join(dir, clusterDir)
 	for deadline := time.Now().Add(attachPatience); ; time.Sleep(5 * time.Millisecond) {
-		pm, err := readPostmaster(data)
-		if err == nil && pm.ready && slices.Contains(processesIn(data), pm.pid) {
-			major, err := majorOf(data)
-			if err != nil {
-				return nil, err
-			}
-			return &Server{socketDir: pm.socketDir, major: major}, nil
+		s, err := attach(dir, data)
+		if err == nil {
+			return s, nil
 		}
-		if errors.Is(err, fs.ErrPermission) {
+		starting := errors.Is(err, ErrNotRunning) && held(filepath.Join(dir, lockFile))
+		if !starting || time.Now().After(deadline) {
 			return nil, fmt.Errorf("look for the server in %s: %w", dir, err)
 		}
-		if !held(filepath.Join(dir, lockFile)) || time.Now().After(deadline) {
-			return nil, fmt.Errorf("%w in %s", ErrNotRunning, dir)
-		}
 	}
+}
+
+// attach is one attempt of Attach. The error is ErrNotRunning when there is no server yet, or none that is ready.
+func attach(dir, data string) (*Server, error) {
+	pm, err := readPostmaster(data)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !pm.ready {
+		return nil, ErrNotRunning
+	}
+	if err != nil {
+		return nil, err
+	}
+	user, err := accountFor(dir, data)
+	if err != nil {
+		return nil, err
+	}
+	pids, err := user.processesIn(data)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Contains(pids, pm.pid) {
+		return nil, ErrNotRunning
+	}
+	major, err := majorOf(data)
+	if err != nil {
+		return nil, err
+	}
+	return &Server{socketDir: pm.socketDir, major: major}, nil
 }
 
 // held tells whether the process that has signed a lock lives. Trying to take the lock would answer better, and

@@ -97,7 +97,7 @@ func (h *home) sweepClusters(ctx context.Context) error {
 		if !strings.HasPrefix(e.Name(), newPrefix) {
 			continue
 		}
-		if err := endProcesses(ctx, h.path(e.Name()), 0); err != nil {
+		if err := h.user.endProcesses(ctx, h.path(e.Name()), 0); err != nil {
 			return err
 		}
 		if err := h.root.RemoveAll(e.Name()); err != nil {

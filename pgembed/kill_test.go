@@ -108,7 +108,13 @@ func TestBusyBackendOutlivesBoth(t *testing.T) {
 	kill(t, p.postmaster, syscall.SIGKILL)
 	kill(t, p.cmd.Process.Pid, syscall.SIGKILL)
 	p.exit()
-	runs := func() bool { return slices.Contains(processesIn(filepath.Join(dir, clusterDir)), backend) }
+	user, err := accountFor(dir, filepath.Join(dir, clusterDir))
+	must(t, err)
+	runs := func() bool {
+		pids, err := user.processesIn(filepath.Join(dir, clusterDir))
+		must(t, err)
+		return slices.Contains(pids, backend)
+	}
 	if !runs() {
 		t.Fatal("the backend has ended by itself, so this test proves nothing")
 	}

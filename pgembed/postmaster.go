@@ -86,9 +86,13 @@ func (h *home) settle(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return fmt.Errorf("read %s: %w", pidFile, err)
 	}
-	if pids := processesIn(data); len(pids) > 0 {
+	pids, err := h.user.processesIn(data)
+	if err != nil {
+		return fmt.Errorf("look for an earlier PostgreSQL: %w", err)
+	}
+	if len(pids) > 0 {
 		log.Warn("ending what is left of an earlier PostgreSQL", "dir", h.dir, "processes", pids)
-		if err := endProcesses(ctx, data, pm.pid); err != nil {
+		if err := h.user.endProcesses(ctx, data, pm.pid); err != nil {
 			return fmt.Errorf("end an earlier PostgreSQL: %w", err)
 		}
 	}
@@ -103,22 +107,33 @@ func (h *home) settle(ctx context.Context, log *slog.Logger) error {
 	return nil
 }
 
-// endProcesses ends every server process in dir. Where the process leader is among them it does so in order;
+// withoutLeader is the patience with processes that have lost their postmaster: to them, SIGINT means something else.
+var withoutLeader = []step{{syscall.SIGQUIT, time.Second}, {syscall.SIGKILL, 5 * time.Second}}
+
+// endProcesses ends every server process in dir. Where the process leader is among them, it does so in order;
 // without it the others have to go at once, and lose nothing that was acknowledged.
-func endProcesses(ctx context.Context, dir string, leader int) error {
+func (a account) endProcesses(ctx context.Context, dir string, leader int) error {
+	pids, err := a.processesIn(dir)
+	if err != nil {
+		return err
+	}
+	steps := withoutLeader
+	if slices.Contains(pids, leader) {
+		steps = patience
+	}
 	send := func(sig syscall.Signal) {
-		pids := processesIn(dir)
 		if sig != syscall.SIGKILL && slices.Contains(pids, leader) {
-			pids = []int{leader}
+			_ = syscall.Kill(leader, sig)
+			return
 		}
 		for _, pid := range pids {
 			_ = syscall.Kill(pid, sig)
 		}
 	}
-	steps := patience
-	if !slices.Contains(processesIn(dir), leader) {
-		steps = []step{{syscall.SIGQUIT, time.Second}, {syscall.SIGKILL, 5 * time.Second}}
+	gone := func() bool {
+		pids, err = a.processesIn(dir)
+		return err == nil && len(pids) == 0
 	}
-	_, err := end(ctx, steps, send, func() bool { return len(processesIn(dir)) == 0 })
-	return err
+	_, endErr := end(ctx, steps, send, gone)
+	return errors.Join(endErr, err)
 }

@@ -3,6 +3,9 @@
 package pgembed
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"strconv"
@@ -17,14 +20,22 @@ func attributes(c *syscall.Credential) *syscall.SysProcAttr {
 }
 
 // processesIn lists the PostgreSQL processes whose working directory is dir: every process of a server works in
-// its data directory. This tells them from a stranger to whom the system gave the number of a dead one.
-func processesIn(dir string) []int {
+// its data directory. This tells them from a stranger to whom the system gave the number of a dead one. It fails
+// rather than miss one: two servers would destroy data.
+func (a account) processesIn(dir string) ([]int, error) {
 	want, err := os.Stat(dir)
-	if err != nil {
-		return nil
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
 	}
-	// A line p<pid>, c<command> or n<directory> for each fact. It exits with 1 when there is nothing to tell.
-	out, _ := exec.Command("lsof", "-a", "-d", "cwd", "-F", "pcn").Output()
+	if err != nil {
+		return nil, err
+	}
+	// A line p<pid>, c<command> or n<directory> for each fact.
+	out, err := exec.Command("lsof", "-a", "-d", "cwd", "-F", "pcn").Output()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) { // it exits with 1 when there is one process that it may not see
+		return nil, fmt.Errorf("look for PostgreSQL processes: %w", err)
+	}
 	var pids []int
 	var pid int
 	var ours bool
@@ -41,5 +52,5 @@ func processesIn(dir string) []int {
 			}
 		}
 	}
-	return pids
+	return pids, nil
 }

@@ -37,6 +37,8 @@ func durability(volatile bool) map[string]string {
 		return map[string]string{
 			"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off",
 			"wal_level": "minimal", "max_wal_senders": "0",
+			// Shared memory in the data directory: when that is removed, a killed server leaves none behind.
+			"dynamic_shared_memory_type": "mmap",
 		}
 	}
 	return map[string]string{"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}

@@ -1,6 +1,7 @@
 package pgembed
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -110,8 +111,8 @@ func listing(t *testing.T, dir string) map[string]string {
 func TestSecondStart(t *testing.T) {
 	t.Parallel()
 	dir := usedHome(t)
-	if _, err := Attach(dir); err == nil {
-		t.Error("Attach found a server where none runs")
+	if _, err := Attach(dir); !errors.Is(err, ErrNotRunning) {
+		t.Errorf("Attach where no server has run: %v", err)
 	}
 	p := startProgram(t, dir, nil)
 	p.insertSome(t, 50)
@@ -133,7 +134,7 @@ func TestSecondStart(t *testing.T) {
 
 	kill(t, p.cmd.Process.Pid, syscall.SIGINT)
 	p.exit()
-	if _, err := Attach(dir); err == nil || !strings.Contains(err.Error(), ErrNotRunning.Error()) {
+	if _, err := Attach(dir); !errors.Is(err, ErrNotRunning) {
 		t.Errorf("Attach to a stopped server: %v", err)
 	}
 }

@@ -4,12 +4,14 @@ package server
 
 import (
 	"log/slog"
+	"maps"
 	"net/http"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql/handler"
 	"github.com/99designs/gqlgen/graphql/handler/lru"
 	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/validator/rules"
 
 	"grantwood/db"
 	"grantwood/graph/generated"
@@ -68,13 +70,34 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.routes.Se
 func (s *Server) Hits() int64 { return s.resolver.Hits() }
 
 func (s *Server) executor() http.Handler {
-	h := handler.New(generated.NewExecutableSchema(s.resolver.Config()))
+	config := s.resolver.Config()
+	config.Schema = withoutDefer(generated.NewExecutableSchema(config).Schema())
+	h := handler.New(generated.NewExecutableSchema(config))
 	h.AddTransport(post{})
 	h.SetErrorPresenter(s.resolver.Present)
 	h.SetRecoverFunc(s.resolver.Recover)
 	h.SetParserTokenLimit(maxTokens)
 	h.SetDisableSuggestion(true)
+	h.SetValidationRulesFn(withoutSuggestions)
 	h.SetQueryCache(lru.New[*ast.QueryDocument](cachedDocuments))
 	h.Use(limits{maxCost: s.MaxCost})
 	return h
+}
+
+// withoutSuggestions gives the rules of validation without "did you mean" where SetDisableSuggestion leaves it: it tells the
+// schema to callers who may not see it.
+func withoutSuggestions() *rules.Rules {
+	r := rules.NewDefaultRules()
+	r.ReplaceRule(rules.KnownArgumentNamesRule.Name, rules.KnownArgumentNamesRuleWithoutSuggestions.RuleFunc)
+	r.ReplaceRule(rules.KnownTypeNamesRule.Name, rules.KnownTypeNamesRuleWithoutSuggestions.RuleFunc)
+	r.ReplaceRule(rules.ValuesOfCorrectTypeRule.Name, rules.ValuesOfCorrectTypeRuleWithoutSuggestions.RuleFunc)
+	return r
+}
+
+// withoutDefer gives the schema without @defer, which one answer to one POST cannot serve: what is deferred would be lost.
+func withoutDefer(schema *ast.Schema) *ast.Schema {
+	s := *schema
+	s.Directives = maps.Clone(s.Directives)
+	delete(s.Directives, "defer")
+	return &s
 }
