@@ -64,7 +64,14 @@ func TestSuspendedAccount(t *testing.T) {
 	k := w.credential(t, "Europe")
 	partner, id := tokenOf(t, w.owner.client, usageOnly, k.id)
 	key := keyed(w.owner.api, k.key, k.secret)
+	link := w.owner.text(t, `mutation($e: String!) { inviteUser(input: {email: $e, access: {role: REPORTING}}) { userErrors { code } link } }`,
+		map[string]any{"e": address()}, "inviteUser.link")
 	w.setStatus(t, graph.Suspended)
+	joining := nobody().post(t, `mutation($t: String!, $p: String!) { acceptInvitation(input: {token: $t, password: $p}) { __typename } }`,
+		map[string]any{"t": link[strings.Index(link, "#")+1:], "p": password})
+	if joining.code(t) != "ACCOUNT_SUSPENDED" {
+		t.Errorf("acceptInvitation: %s", joining.Body)
+	}
 	works := []string{"signIn", "signOut"} // signing in and out is reading
 	for name, f := range rootFields(schema().Mutation) {
 		if slices.Contains(works, name) || f.Directives.ForName("public") != nil || forProviderOnly(f) {
