@@ -58,7 +58,7 @@ func (db *DB) KeysOf(ctx context.Context, v *graph.Viewer, account graph.UUID, w
 		columns: keyColumns.of("k"),
 		from: `api_keys k
 			WHERE k.account_id = $1 AND ` + keyVisible(v, "k.key_id") + `
-			AND ($4::text IS NULL OR lower(k.name) LIKE $4 OR lower(k.key) LIKE $4)
+			AND ($4::text IS NULL OR lower(k.name) LIKE lower($4) OR lower(k.key) LIKE lower($4))
 			AND ($5::text[] IS NULL OR k.kind = ANY($5))
 			AND CASE WHEN $6::text[] IS NULL THEN k.deleted_at IS NULL ELSE ` + keyStatus + ` = ANY($6) END
 			AND ($7::uuid IS NULL OR EXISTS (

@@ -69,11 +69,12 @@ func join[T ~string](names []T, separator string) string {
 	return b.String()
 }
 
-// pattern gives a parameter for LIKE that finds the text anywhere, in lower case; null when there is no text.
+// pattern gives a parameter for LIKE that finds the text anywhere; null when there is no text. The statement lowers both
+// sides: Go and a database know different letters.
 func pattern(text *string) *string {
 	if text == nil {
 		return nil
 	}
-	p := "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ToLower(*text)) + "%"
+	p := "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(*text) + "%"
 	return &p
 }

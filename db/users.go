@@ -51,7 +51,7 @@ func (db *DB) UsersOf(ctx context.Context, v *graph.Viewer, account graph.UUID, 
 		columns: userColumns.of("u"),
 		from: `users u
 			WHERE u.account_id = $1 AND ` + userVisible(v) + `
-			AND ($4::text IS NULL OR lower(u.display_name) LIKE $4 OR lower(u.email) LIKE $4)
+			AND ($4::text IS NULL OR lower(u.display_name) LIKE lower($4) OR lower(u.email) LIKE lower($4))
 			AND ($5::text IS NULL OR u.status = $5 AND ` + details + `)
 			AND ($6::boolean IS NULL OR u.is_primary = $6 AND ` + details + `
 				AND ($6 OR (array_to_string(u.granted, '+') = ANY($7::text[])) = $8::boolean))`,

@@ -636,7 +636,7 @@ type User implements Node @subject {
 
 "Restriction of users. All parts must match."
 input UserFilter {
-  "Part of the name or e-mail address, case-insensitive."
+  "Part of the name or e-mail address, case-insensitive; beyond A to Z as far as the database's locale knows the letters."
   search: String @constraint(rule: "min=2,max=100")
   "Only users with this role, among those whose role the caller may see."
   role: Role
@@ -805,7 +805,7 @@ type ApiKey implements Node @subject {
 
 "Restriction of keys. All parts must match."
 input ApiKeyFilter {
-  "Part of the name or public key, case-insensitive."
+  "Part of the name or public key, case-insensitive; beyond A to Z as far as the database's locale knows the letters."
   search: String @constraint(rule: "min=2,max=100")
   "Only keys of these kinds."
   kinds: [UnitKind!] @constraint(rule: "max=10")
