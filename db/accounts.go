@@ -40,6 +40,7 @@ type NewAccount struct {
 // operators with ADMIN, as the schema says.
 func (db *DB) CreateAccount(ctx context.Context, v *graph.Viewer, in graph.CreateAccountInput) (NewAccount, error) {
 	var made NewAccount
+	var answer createdAccount
 	create := func(tx *sqlx.Tx) error {
 		a := graph.Account{AccountID: newID(), Name: in.Name, Status: graph.Active, Currency: in.Currency, CreatedAt: v.Request.At}
 		err := tx.GetContext(ctx, &a, `
@@ -62,40 +63,18 @@ func (db *DB) CreateAccount(ctx context.Context, v *graph.Viewer, in graph.Creat
 		if err != nil {
 			return err
 		}
+		answer = createdAccount{a.AccountID, sentInvitation{made.Invitation.Invitation.InvitationID, made.Invitation.Token}}
 		return db.mailInvitation(ctx, tx, v, &a, made.Invitation)
 	}
-	var answer createdAccount
 	var repeated bool
 	err := db.transact(ctx, "create account", func(tx *sqlx.Tx) (err error) {
-		repeated, err = once(ctx, tx, v, call{"createAccount", in.IdempotencyKey, in}, &answer, func() error {
-			if err := create(tx); err != nil {
-				return err
-			}
-			answer = createdAccount{made.Account.AccountID, sentInvitation{made.Invitation.Invitation.InvitationID, made.Invitation.Token}}
-			return nil
-		})
+		repeated, err = once(ctx, tx, v, call{"createAccount", in.IdempotencyKey, in}, &answer, func() error { return create(tx) })
 		return err
 	})
 	if err != nil || !repeated {
 		return made, err
 	}
 	return db.accountAgain(ctx, v, answer)
-}
-
-// createdAccount is the answer to a call that made an account.
-type createdAccount struct {
-	Account    graph.UUID
-	Invitation sentInvitation
-}
-
-// accountAgain answers a repeated call with account and invitation as they are now.
-func (db *DB) accountAgain(ctx context.Context, v *graph.Viewer, answer createdAccount) (NewAccount, error) {
-	a, err := db.Account(ctx, v, answer.Account)
-	if err != nil {
-		return NewAccount{}, err
-	}
-	i, err := db.invitationAgain(ctx, v, answer.Account, answer.Invitation)
-	return NewAccount{Account: a, Invitation: i}, err
 }
 
 // Accounts reads a page of all accounts by name, for operators with SUPPORT: the one list that no account bounds.

@@ -124,16 +124,13 @@ func insertKey(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, account graph.
 func (db *DB) CreateApiKey(ctx context.Context, v *graph.Viewer, in graph.CreateApiKeyInput) (*graph.ApiKey, string, error) {
 	var made madeKey
 	var answer keyWithSecret
-	var repeated bool
-	err := db.changeAs(ctx, v, graph.ManageKeys, changes, "create key", func(tx *sqlx.Tx, v *graph.Viewer) (err error) {
-		repeated, err = once(ctx, tx, v, call{"createApiKey", in.IdempotencyKey, in}, &answer, func() error {
-			if made, err = createKey(ctx, tx, v, newKey{Name: in.Name, Kind: in.Kind, WithSecret: true}); err != nil {
-				return err
-			}
-			answer = keyWithSecret{made.Key.KeyID, made.Secret}
-			return nil
-		})
-		return err
+	c := call{"createApiKey", in.IdempotencyKey, in}
+	repeated, err := db.changeOnce(ctx, v, graph.ManageKeys, changes, c, &answer, func(tx *sqlx.Tx, v *graph.Viewer) (err error) {
+		if made, err = createKey(ctx, tx, v, newKey{Name: in.Name, Kind: in.Kind, WithSecret: true}); err != nil {
+			return err
+		}
+		answer = keyWithSecret{made.Key.KeyID, made.Secret}
+		return nil
 	})
 	if err != nil || !repeated {
 		return made.Key, made.Secret, err

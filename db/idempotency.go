@@ -55,6 +55,16 @@ func once(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, c call, answer any,
 	return false, r.keep(ctx, tx, answer)
 }
 
+// changeOnce runs a change that v makes in its account, as changeAs does, and remembers its answer, as once does.
+func (db *DB) changeOnce(ctx context.Context, v *graph.Viewer, capability graph.Capability, lock ownRow, c call, answer any,
+	do func(tx *sqlx.Tx, v *graph.Viewer) error) (repeated bool, err error) {
+	err = db.changeAs(ctx, v, capability, lock, c.mutation, func(tx *sqlx.Tx, v *graph.Viewer) (err error) {
+		repeated, err = once(ctx, tx, v, c, answer, func() error { return do(tx, v) })
+		return err
+	})
+	return repeated, err
+}
+
 // record is what is remembered about a call.
 type record struct {
 	table, owner string // the table, and its column for whom the records belong to
@@ -166,19 +176,4 @@ func (r *record) keep(ctx context.Context, tx *sqlx.Tx, answer any) error {
 		UPDATE `+r.table+` SET answer = $3
 		WHERE `+r.owner+` = $1 AND key_hash = $2`, r.ownerID, r.keyHash, r.seal.Seal(nonce, nonce, text, r.inputHash))
 	return err
-}
-
-// repeatedKey is the path of a refusal that concerns the answer to a repeated call.
-const repeatedKey = "input.idempotencyKey"
-
-// only gives the one object that a repeated call is answered with; when it is no longer visible, NotFound at the path
-// like for every other hidden object.
-func only[T any](list []*T, err error, path string) (*T, error) {
-	if err != nil {
-		return nil, err
-	}
-	if len(list) == 0 {
-		return nil, graph.Missing(path)
-	}
-	return list[0], nil
 }

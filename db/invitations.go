@@ -131,7 +131,9 @@ func (db *DB) InviteUser(ctx context.Context, v *graph.Viewer, in graph.InviteUs
 	}
 	invitation := graph.Invitation{Email: graph.EmailKey(in.Email), Granted: set, WithoutMasterKey: in.WithoutMasterKey}
 	var made NewInvitation
-	invite := func(tx *sqlx.Tx, v *graph.Viewer) error {
+	var answer sentInvitation
+	c := call{"inviteUser", in.IdempotencyKey, in}
+	repeated, err := db.changeOnce(ctx, v, graph.ManageUsers, stays, c, &answer, func(tx *sqlx.Tx, v *graph.Viewer) error {
 		i := invitation
 		if err := v.MayInvite(i.Granted, len(in.KeyIds)); err != nil {
 			return err
@@ -154,37 +156,13 @@ func (db *DB) InviteUser(ctx context.Context, v *graph.Viewer, in graph.InviteUs
 		if made, err = insertInvitation(ctx, tx, v, a.AccountID, i, in.ValidDays); err != nil {
 			return err
 		}
+		answer = sentInvitation{made.Invitation.InvitationID, made.Token}
 		return db.mailInvitation(ctx, tx, v, a, made)
-	}
-	var answer sentInvitation
-	var repeated bool
-	err = db.changeAs(ctx, v, graph.ManageUsers, stays, "invite user", func(tx *sqlx.Tx, v *graph.Viewer) (err error) {
-		repeated, err = once(ctx, tx, v, call{"inviteUser", in.IdempotencyKey, in}, &answer, func() error {
-			if err := invite(tx, v); err != nil {
-				return err
-			}
-			answer = sentInvitation{made.Invitation.InvitationID, made.Token}
-			return nil
-		})
-		return err
 	})
 	if err != nil || !repeated {
 		return made, err
 	}
 	return db.invitationAgain(ctx, v, v.AccountID(), answer)
-}
-
-// sentInvitation is the answer to a call that sent an invitation.
-type sentInvitation struct {
-	Invitation graph.UUID
-	Token      string
-}
-
-// invitationAgain answers a repeated call with the invitation as it is now, and the token of that time.
-func (db *DB) invitationAgain(ctx context.Context, v *graph.Viewer, account graph.UUID, answer sentInvitation) (NewInvitation, error) {
-	list, err := db.Invitations(ctx, v, account, []graph.UUID{answer.Invitation})
-	i, err := only(list, err, repeatedKey)
-	return NewInvitation{Invitation: i, Token: answer.Token, Link: v.Request.Links.Invitation(answer.Token)}, err
 }
 
 func keysToInvite(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, wanted []graph.ID) ([]*graph.ApiKey, error) {

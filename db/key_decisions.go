@@ -14,16 +14,13 @@ import (
 func (db *DB) RequestApiKey(ctx context.Context, v *graph.Viewer, in graph.RequestApiKeyInput) (*graph.KeyRequest, error) {
 	var made *graph.KeyRequest
 	var request graph.UUID
-	var repeated bool
-	err := db.changeAs(ctx, v, graph.ManageKeys, stays, "request key", func(tx *sqlx.Tx, v *graph.Viewer) (err error) {
-		repeated, err = once(ctx, tx, v, call{"requestApiKey", in.IdempotencyKey, in}, &request, func() error {
-			if made, err = insertKeyRequest(ctx, tx, v, in); err != nil {
-				return err
-			}
-			request = made.RequestID
-			return nil
-		})
-		return err
+	c := call{"requestApiKey", in.IdempotencyKey, in}
+	repeated, err := db.changeOnce(ctx, v, graph.ManageKeys, stays, c, &request, func(tx *sqlx.Tx, v *graph.Viewer) (err error) {
+		if made, err = insertKeyRequest(ctx, tx, v, in); err != nil {
+			return err
+		}
+		request = made.RequestID
+		return nil
 	})
 	if err != nil || !repeated {
 		return made, err

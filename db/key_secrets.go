@@ -14,42 +14,22 @@ import (
 func (db *DB) RotateApiKeySecret(ctx context.Context, v *graph.Viewer, in graph.RotateApiKeySecretInput) (*graph.ApiKey, string, error) {
 	var key *graph.ApiKey
 	var answer keyWithSecret
-	var repeated bool
-	err := db.changeAs(ctx, v, graph.RotateSecrets, stays, "rotate secret", func(tx *sqlx.Tx, v *graph.Viewer) (err error) {
-		repeated, err = once(ctx, tx, v, call{"rotateApiKeySecret", in.IdempotencyKey, in}, &answer, func() error {
-			if key, err = keyForChange(ctx, tx, v, in.KeyID, "input.keyId"); err != nil {
-				return err
-			}
-			if err := key.MayRotate(in.GraceMinutes, v.Request.At); err != nil {
-				return err
-			}
-			answer.Key = key.KeyID
-			answer.Secret, err = issueSecret(ctx, tx, v, key, in.GraceMinutes)
+	c := call{"rotateApiKeySecret", in.IdempotencyKey, in}
+	repeated, err := db.changeOnce(ctx, v, graph.RotateSecrets, stays, c, &answer, func(tx *sqlx.Tx, v *graph.Viewer) (err error) {
+		if key, err = keyForChange(ctx, tx, v, in.KeyID, "input.keyId"); err != nil {
 			return err
-		})
+		}
+		if err := key.MayRotate(in.GraceMinutes, v.Request.At); err != nil {
+			return err
+		}
+		answer.Key = key.KeyID
+		answer.Secret, err = issueSecret(ctx, tx, v, key, in.GraceMinutes)
 		return err
 	})
 	if err != nil || !repeated {
 		return key, answer.Secret, err
 	}
 	return db.keyAgain(ctx, v, answer, "input.keyId")
-}
-
-// keyWithSecret is the answer to a call that issued a secret.
-type keyWithSecret struct {
-	Key    graph.UUID
-	Secret string
-}
-
-// keyAgain answers a repeated call with the key as it is now, and the secret that was issued then. NotFound when the key
-// is no longer visible.
-func (db *DB) keyAgain(ctx context.Context, v *graph.Viewer, answer keyWithSecret, path string) (*graph.ApiKey, string, error) {
-	keys, err := db.Keys(ctx, v, v.AccountID(), []graph.UUID{answer.Key})
-	key, err := only(keys, err, path)
-	if err != nil {
-		return nil, "", err
-	}
-	return key, answer.Secret, nil
 }
 
 // issueSecret gives a key a new secret. The statement moves the present one aside, so that never more than two work. The

@@ -212,6 +212,7 @@ func TestForeignAccountIsEmpty(t *testing.T) {
 	u := a.user(t, graph.RoleAdministrator)
 	k := must(a.db.MasterKey(t.Context(), a.owner, a.id))
 	ids := []graph.UUID{k.KeyID, u.UserID(), a.owner.UserID(), a.id}
+	q := must(a.db.RequestApiKey(t.Context(), a.owner, graph.RequestApiKeyInput{Name: "Wanted", Kind: graph.OtherKind, Reason: "x"}))
 	for name, v := range map[string]*graph.Viewer{"owner of another account": b.owner, "nobody": {Request: now()}} {
 		ctx, ask := t.Context(), db.Ask{Total: true, Around: true}
 		got := []any{
@@ -224,6 +225,9 @@ func TestForeignAccountIsEmpty(t *testing.T) {
 			*must(a.db.GrantsOf(ctx, v, a.id, window(graph.ByUserAndKey), graph.GrantFilter{}, ask)).Total,
 			*must(a.db.InvitationsOf(ctx, v, a.id, window(graph.ByCreationDes), nil, ask)).Total,
 			len(must(a.db.AuditEventsOf(ctx, v, a.id, window(graph.ByCreationDes), graph.AuditEventFilter{}, ask)).Nodes),
+			len(must(a.db.KeyRequests(ctx, v, a.id, []graph.UUID{q.RequestID}))),
+			*must(a.db.KeyRequestsOf(ctx, v, a.id, window(graph.ByCreationDes), nil, ask)).Total,
+			*must(a.db.PendingKeyRequests(ctx, v, window(graph.ByCreation), ask)).Total,
 			*must(a.db.GrantsOfUsers(ctx, v, []*graph.User{u.User}, window(graph.ByCreation), nil, ask))[u.UserID()].Total,
 			*must(a.db.GrantsOfKeys(ctx, v, []*graph.ApiKey{k}, window(graph.ByCreation), nil, ask))[k.KeyID].Total,
 		}

@@ -50,7 +50,7 @@ func everybody() map[string]*Viewer {
 	return map[string]*Viewer{
 		"primary": owner(), "administrator": as(1, AllCapabilities), "developer": as(2, roleSets[RoleDeveloper]),
 		"reporting": as(3, roleSets[RoleReporting]), "grants only": as(4, Capabilities(ManageGrants)), "users only": as(5, Capabilities(ManageUsers)),
-		"audit only": as(6, Capabilities(ViewAudit)), "support": provider(ScopeSupport), "admin operator": provider(ScopeAdmin),
+		"keys only": as(8, Capabilities(ManageKeys)), "audit only": as(6, Capabilities(ViewAudit)), "support": provider(ScopeSupport), "admin operator": provider(ScopeAdmin),
 		"ingest": provider(ScopeIngest), "verify": provider(ScopeVerify), "nobody": {Request: Request{At: noon}},
 		"token": tokenOf(as(1, AllCapabilities), TokenCapabilities), "key": keyItself(seenKey), "tokens only": as(7, Capabilities(ManageTokens)),
 	}
@@ -60,7 +60,7 @@ func everybody() map[string]*Viewer {
 func TestWhoSeesWhat(t *testing.T) {
 	t.Parallel()
 	peer, boss := &User{AccountID: home, UserID: UUID{50}}, &User{AccountID: home, UserID: UUID{100}, IsPrimary: true}
-	everyUser := []string{"primary", "administrator", "developer", "reporting", "grants only", "users only", "audit only", "tokens only"}
+	everyUser := []string{"primary", "administrator", "developer", "reporting", "grants only", "users only", "audit only", "tokens only", "keys only"}
 	everyone := append([]string{"token", "key"}, everyUser...)
 	readers := []string{"support", "admin operator"}
 	managers := append([]string{"primary", "administrator", "grants only"}, readers...)
@@ -91,6 +91,15 @@ func TestWhoSeesWhat(t *testing.T) {
 		{"another user's grant", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return &Grant{User: peer, Key: seenKey} }, managers},
 		{"another user's grant for a hidden key", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return &Grant{User: peer, Key: hidden} }, append([]string{"primary"}, readers...)},
 		{"invitation", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return &Invitation{AccountID: home} }, append([]string{"primary", "administrator", "users only"}, readers...)},
+		{"own key request", func(v *Viewer) interface{ VisibleTo(*Viewer) bool } {
+			return &KeyRequest{AccountID: home, RequesterID: own(v).UserID}
+		}, append(everyUser, readers...)},
+		{"another user's key request", func(*Viewer) interface{ VisibleTo(*Viewer) bool } {
+			return &KeyRequest{AccountID: home, RequesterID: peer.UserID, KeyID: &hidden.KeyID}
+		}, append([]string{"primary", "administrator", "keys only"}, readers...)},
+		{"key request of another account", func(v *Viewer) interface{ VisibleTo(*Viewer) bool } {
+			return &KeyRequest{AccountID: abroad, RequesterID: own(v).UserID}
+		}, readers},
 		{"event", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return &AuditEvent{AccountID: home} }, append([]string{"primary", "administrator", "audit only"}, readers...)},
 		{"event about an enabled key", func(*Viewer) interface{ VisibleTo(*Viewer) bool } {
 			return &AuditEvent{AccountID: home, KeyID: &seenKey.KeyID}
@@ -220,6 +229,26 @@ func TestRules(t *testing.T) {
 		{"enable the master key", admin.MaySetEnabled(master, true), "", ""},
 		{"disable the master key as its owner", owner().MaySetEnabled(master, false), "", ""},
 		{"enable a deleted key", owner().MaySetEnabled(gone, true), InvalidState, "[input keyId]"},
+		{"change a key", seenKey.MayUpdate(), "", ""},
+		{"change the master key", master.MayUpdate(), "", ""},
+		{"change a deleted key", gone.MayUpdate(), InvalidState, "[input keyId]"},
+		{"delete a key", seenKey.MayDelete(), "", ""},
+		{"delete a deleted key", gone.MayDelete(), "", ""},
+		{"delete the master key", master.MayDelete(), NotAllowed, "[input keyId]"},
+		{"issue the first secret", master.MayRotate(0, noon), "", ""},
+		{"issue a secret for a deleted key", gone.MayRotate(0, noon), InvalidState, "[input keyId]"},
+		{"rotate with grace", rotated(noon).MayRotate(1, noon), "", ""},
+		{"rotate with grace while two secrets work", rotated(future).MayRotate(1, noon), InvalidState, "[input graceMinutes]"},
+		{"rotate without grace while two secrets work", rotated(future).MayRotate(0, noon), "", ""},
+		{"approve a request", asked(KeyRequestPending).MayBecome(KeyRequestApproved), "", ""},
+		{"approve an approved request", asked(KeyRequestApproved).MayBecome(KeyRequestApproved), "", ""},
+		{"reject an approved request", asked(KeyRequestApproved).MayBecome(KeyRequestRejected), InvalidState, "[input keyRequestId]"},
+		{"approve a rejected request", asked(KeyRequestRejected).MayBecome(KeyRequestApproved), InvalidState, "[input keyRequestId]"},
+		{"approve a withdrawn request", asked(KeyRequestCancelled).MayBecome(KeyRequestApproved), InvalidState, "[input keyRequestId]"},
+		{"withdraw a withdrawn request", asked(KeyRequestCancelled).MayBecome(KeyRequestCancelled), "", ""},
+		{"withdraw a rejected request", asked(KeyRequestRejected).MayBecome(KeyRequestCancelled), InvalidState, "[input keyRequestId]"},
+		{"the hundredth waiting request", MayRequestKey(99), "", ""},
+		{"one waiting request too many", MayRequestKey(100), LimitReached, "[]"},
 		{"invite with less", admin.MayInvite(roleSets[RoleDeveloper], 0), "", ""},
 		{"invite with as much", admin.MayInvite(AllCapabilities, 3), "", ""},
 		{"invite with more", as(5, Capabilities(ManageUsers)).MayInvite(roleSets[RoleReporting], 0), NotAllowed, "[input access]"},
@@ -239,6 +268,35 @@ func TestRules(t *testing.T) {
 		case refused && (e.Code != row.want || fmt.Sprint(e.Path) != row.path):
 			t.Errorf("%s: %s at %v, want %q at %s", row.name, e.Code, e.Path, row.want, row.path)
 		}
+	}
+}
+
+// rotated is a key whose older secret ends at a time, asked a request in a state.
+func rotated(end time.Time) *ApiKey {
+	return &ApiKey{AccountID: home, KeyID: UUID{11}, SecretIssuedAt: &noon, PreviousSecretExpiresAt: &end}
+}
+
+func asked(s KeyRequestStatus) *KeyRequest { return &KeyRequest{AccountID: home, Status: s} }
+
+// TestSecretEnd: no secret outlives a rotation without grace, and none comes from nothing.
+func TestSecretEnd(t *testing.T) {
+	t.Parallel()
+	later := noon.Add(10 * time.Minute)
+	for _, row := range []struct {
+		name    string
+		key     *ApiKey
+		minutes int
+		want    *time.Time
+	}{
+		{"grace", rotated(noon), 10, &later}, {"no grace", rotated(noon), 0, nil}, {"first secret", seenKey, 10, nil},
+	} {
+		got := row.key.SecretEnd(row.minutes, noon)
+		if (got == nil) != (row.want == nil) || got != nil && !got.Equal(*row.want) {
+			t.Errorf("%s: %v, want %v", row.name, got, row.want)
+		}
+	}
+	if got := rotated(later).PreviousSecretEnd(later); got != nil {
+		t.Errorf("a secret works until and at %v", got)
 	}
 }
 
