@@ -54,18 +54,23 @@ func (db *DB) once(ctx context.Context, do func(tx *sqlx.Tx) error) (err error) 
 func (db *DB) changeAs(ctx context.Context, v *graph.Viewer, c graph.Capability, lock ownRow, doing string,
 	do func(tx *sqlx.Tx, v *graph.Viewer) error) error {
 	return db.transact(ctx, doing, func(tx *sqlx.Tx) error {
-		now, err := viewerNow(ctx, tx, v, lock)
+		now, err := allowedNow(ctx, tx, v, c, lock)
 		if err != nil {
-			return err
-		}
-		if !now.May(c) {
-			return &graph.Error{Code: graph.Forbidden, Message: "This needs the capability " + string(c) + "."}
-		}
-		if err := now.MayChange(); err != nil {
 			return err
 		}
 		return do(tx, now)
 	})
+}
+
+func allowedNow(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, c graph.Capability, lock ownRow) (*graph.Viewer, error) {
+	now, err := viewerNow(ctx, tx, v, lock)
+	if err != nil {
+		return nil, err
+	}
+	if !now.May(c) {
+		return nil, &graph.Error{Code: graph.Forbidden, Message: "This needs the capability " + string(c) + "."}
+	}
+	return now, now.MayChange()
 }
 
 // ownRow says how a change locks the row of the user who makes it.

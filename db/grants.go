@@ -146,6 +146,9 @@ func (db *DB) SetGrant(ctx context.Context, v *graph.Viewer, in graph.SetGrantIn
 			`+grantOf+`
 			WHERE u.account_id = $1 AND u.user_id = $2`, u.AccountID, u.UserID, v.Request.At, k.KeyID)
 	})
+	if violates(err, "grants_user") { // removed at the same moment
+		return nil, graph.Missing("input.userId")
+	}
 	return grant, err
 }
 

@@ -16,6 +16,15 @@ const (
 	SignedOut      AuditAction = "SIGNED_OUT"
 	UserInvited    AuditAction = "USER_INVITED"
 	UserJoined     AuditAction = "USER_JOINED"
+
+	InvitationResent AuditAction = "INVITATION_RESENT"
+	InvitationTaken  AuditAction = "INVITATION_REVOKED"
+	UserAllowed      AuditAction = "USER_CAPABILITIES_CHANGED"
+	UserWasDisabled  AuditAction = "USER_DISABLED"
+	UserWasEnabled   AuditAction = "USER_ENABLED"
+	UserRemoved      AuditAction = "USER_REMOVED"
+	OwnershipPassed  AuditAction = "OWNERSHIP_TRANSFERRED"
+
 	GrantWasOn     AuditAction = "GRANT_ENABLED"
 	GrantWasOff    AuditAction = "GRANT_DISABLED"
 	GrantWasReset  AuditAction = "GRANT_RESET"

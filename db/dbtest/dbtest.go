@@ -23,6 +23,7 @@ import (
 // process is what the tests of this process share.
 var process struct {
 	dsn    func(database string) string
+	name   string // of the shared database
 	shared *db.DB
 	copies atomic.Int64
 }
@@ -64,6 +65,7 @@ func run(m *testing.M) (code int, err error) {
 		defer func() { _ = s.Stop() }()
 		process.dsn = s.DSN
 	}
+	process.name = name
 	if process.shared, err = open(ctx, name); err != nil {
 		return 1, err
 	}
@@ -82,6 +84,9 @@ func open(ctx context.Context, name string) (*db.DB, error) {
 
 // Open gives the database that all tests of the process share. Work in an account of your own.
 func Open(testing.TB) *db.DB { return process.shared }
+
+// Name is the name of the database that Open gives, for what no function of the product does.
+func Name() string { return process.name }
 
 // DSN gives the address of a database of the test server.
 func DSN(_ testing.TB, name string) string { return process.dsn(name) }

@@ -98,6 +98,28 @@ func (this CreateAPIKeyPayload) GetUserErrors() []graph.UserError {
 	return interfaceSlice
 }
 
+// A changed invitation.
+type InvitationPayload struct {
+	// Problems; empty on success.
+	UserErrors []graph.UserError `json:"userErrors"`
+	// The invitation.
+	Invitation *graph.Invitation `json:"invitation,omitempty"`
+}
+
+func (InvitationPayload) IsPayload() {}
+
+// Problems that the caller can correct; nothing was changed when there are any.
+func (this InvitationPayload) GetUserErrors() []graph.UserError {
+	if this.UserErrors == nil {
+		return nil
+	}
+	interfaceSlice := make([]graph.UserError, 0, len(this.UserErrors))
+	for _, concrete := range this.UserErrors {
+		interfaceSlice = append(interfaceSlice, concrete)
+	}
+	return interfaceSlice
+}
+
 // A sent invitation.
 type InviteUserPayload struct {
 	// Problems; empty on success.
@@ -128,6 +150,28 @@ type Mutation struct {
 
 // Entry points for reading.
 type Query struct {
+}
+
+// A removed user.
+type RemoveUserPayload struct {
+	// Problems; empty on success.
+	UserErrors []graph.UserError `json:"userErrors"`
+	// ID of the removed user, which names nobody any more.
+	RemovedUserID *graph.ID `json:"removedUserId,omitempty"`
+}
+
+func (RemoveUserPayload) IsPayload() {}
+
+// Problems that the caller can correct; nothing was changed when there are any.
+func (this RemoveUserPayload) GetUserErrors() []graph.UserError {
+	if this.UserErrors == nil {
+		return nil
+	}
+	interfaceSlice := make([]graph.UserError, 0, len(this.UserErrors))
+	for _, concrete := range this.UserErrors {
+		interfaceSlice = append(interfaceSlice, concrete)
+	}
+	return interfaceSlice
 }
 
 // What the server is.
@@ -216,6 +260,28 @@ type UserOrder struct {
 	Field UserOrderField `json:"field"`
 	// Direction.
 	Direction graph.OrderDirection `json:"direction"`
+}
+
+// A changed user.
+type UserPayload struct {
+	// Problems; empty on success.
+	UserErrors []graph.UserError `json:"userErrors"`
+	// The user.
+	User *graph.User `json:"user,omitempty"`
+}
+
+func (UserPayload) IsPayload() {}
+
+// Problems that the caller can correct; nothing was changed when there are any.
+func (this UserPayload) GetUserErrors() []graph.UserError {
+	if this.UserErrors == nil {
+		return nil
+	}
+	interfaceSlice := make([]graph.UserError, 0, len(this.UserErrors))
+	for _, concrete := range this.UserErrors {
+		interfaceSlice = append(interfaceSlice, concrete)
+	}
+	return interfaceSlice
 }
 
 // Sort fields of keys.

@@ -67,11 +67,15 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("CreateAccountInput", ec.unmarshalInputCreateAccountInput),
 			graphql.NewInputUnmarshaler("CreateApiKeyInput", ec.unmarshalInputCreateApiKeyInput),
 			graphql.NewInputUnmarshaler("GrantFilter", ec.unmarshalInputGrantFilter),
+			graphql.NewInputUnmarshaler("InvitationIdInput", ec.unmarshalInputInvitationIdInput),
 			graphql.NewInputUnmarshaler("InviteUserInput", ec.unmarshalInputInviteUserInput),
 			graphql.NewInputUnmarshaler("SetApiKeyEnabledInput", ec.unmarshalInputSetApiKeyEnabledInput),
 			graphql.NewInputUnmarshaler("SetGrantInput", ec.unmarshalInputSetGrantInput),
+			graphql.NewInputUnmarshaler("SetUserCapabilitiesInput", ec.unmarshalInputSetUserCapabilitiesInput),
+			graphql.NewInputUnmarshaler("SetUserStatusInput", ec.unmarshalInputSetUserStatusInput),
 			graphql.NewInputUnmarshaler("SignInInput", ec.unmarshalInputSignInInput),
 			graphql.NewInputUnmarshaler("UserFilter", ec.unmarshalInputUserFilter),
+			graphql.NewInputUnmarshaler("UserIdInput", ec.unmarshalInputUserIdInput),
 			graphql.NewInputUnmarshaler("UserOrder", ec.unmarshalInputUserOrder),
 		)
 	}
@@ -217,7 +221,7 @@ directive @cost(
 ) on FIELD_DEFINITION
 
 "The value never appears in logs, traces or audit entries."
-directive @sensitive on INPUT_FIELD_DEFINITION | FIELD_DEFINITION
+directive @sensitive on INPUT_FIELD_DEFINITION | ARGUMENT_DEFINITION | FIELD_DEFINITION
 
 "What a refused caller gets from a field with @requires."
 enum Denial {
@@ -678,6 +682,18 @@ type InvitationEdge {
   node: Invitation! @visible
 }
 
+"What the holder of an invitation's link may know before accepting."
+type InvitationPreview {
+  "Name of the account."
+  accountName: String!
+  "Name of the person who invited; null when it was the provider, or the person is gone."
+  invitedByName: String
+  "Invited address, shortened for privacy."
+  maskedEmail: String!
+  "When the link stops being valid."
+  expiresAt: DateTime!
+}
+
 # ---------------------------------------------------------------------------
 # Keys and grants
 # ---------------------------------------------------------------------------
@@ -868,8 +884,20 @@ enum AuditAction {
   SIGNED_OUT
   "A user was invited."
   USER_INVITED
+  "An invitation was sent again, with a new link."
+  INVITATION_RESENT
+  "An invitation was withdrawn."
+  INVITATION_REVOKED
   "An invitation was accepted."
   USER_JOINED
+  "Role or capabilities changed."
+  USER_CAPABILITIES_CHANGED
+  "A user was disabled."
+  USER_DISABLED
+  "A user was enabled."
+  USER_ENABLED
+  "A user was removed."
+  USER_REMOVED
   "A key was enabled for a user."
   GRANT_ENABLED
   "A key was disabled for a user."
@@ -977,6 +1005,11 @@ type Query {
     "ID of the account; needed by operators, optional for others."
     id: ID
   ): Account @visible @requires(by: [USER, OPERATOR], scope: SUPPORT)
+  "What an invitation offers; null when its link is not valid, or no longer."
+  invitationPreview(
+    "Token: what follows ` + "`" + `#` + "`" + ` in the invitation's link."
+    token: String! @sensitive @constraint(rule: "min=20,max=200")
+  ): InvitationPreview @cost(weight: 5) @public
 }
 
 # ---------------------------------------------------------------------------
@@ -1002,6 +1035,45 @@ type Mutation {
     "Address, capabilities and keys."
     input: InviteUserInput!
   ): InviteUserPayload @requires(capability: MANAGE_USERS)
+  """
+  Sends a pending or expired invitation again, with a new link for as many days as the first; earlier links no longer work.
+  The sender gives what the invitation gives: it must be no more than they hold, and keys that they do not see are left
+  out. Requires MANAGE_USERS. Operators with ADMIN send invitations of primary users.
+  """
+  resendInvitation(
+    "The invitation."
+    input: InvitationIdInput!
+  ): InviteUserPayload @requires(by: [USER, OPERATOR], capability: MANAGE_USERS, scope: ADMIN)
+  "Withdraws an invitation that is not accepted, and gives no more than the caller holds. Requires MANAGE_USERS."
+  revokeInvitation(
+    "The invitation."
+    input: InvitationIdInput!
+  ): InvitationPayload @requires(capability: MANAGE_USERS)
+  """
+  Sets what an additional user may do. Neither the caller nor the primary user, nobody who holds a capability that the
+  caller lacks, and no such capability. Requires MANAGE_USERS.
+  """
+  setUserCapabilities(
+    "User and capabilities."
+    input: SetUserCapabilitiesInput!
+  ): UserPayload @requires(capability: MANAGE_USERS)
+  """
+  Disables an additional user, whose sessions end and whose grants are kept, or enables them again. Neither the caller nor
+  the primary user, nor somebody who holds a capability that the caller lacks. Requires MANAGE_USERS.
+  """
+  setUserStatus(
+    "User and state."
+    input: SetUserStatusInput!
+  ): UserPayload @requires(capability: MANAGE_USERS)
+  """
+  Removes an additional user with their sessions and grants; invitations that they sent stay. Invited again, they join as a
+  new user. Neither the caller nor the primary user, nor somebody who holds a capability that the caller lacks. Requires
+  MANAGE_USERS.
+  """
+  removeUser(
+    "The user."
+    input: UserIdInput!
+  ): RemoveUserPayload @requires(capability: MANAGE_USERS)
   "Enables, disables or resets a key for an additional user. Requires MANAGE_GRANTS."
   setGrant(
     "The change."
@@ -1068,6 +1140,34 @@ input AccessInput @oneOf {
   role: Role
   "Single capabilities; each must be held by the caller."
   capabilities: [Capability!] @constraint(rule: "max=20,unique")
+}
+
+"An invitation."
+input InvitationIdInput {
+  "ID of the invitation."
+  invitationId: ID!
+}
+
+"A user and what they may do."
+input SetUserCapabilitiesInput {
+  "ID of an additional user."
+  userId: ID!
+  "Role or single capabilities, which replace those that the user holds."
+  access: AccessInput!
+}
+
+"A user and a state."
+input SetUserStatusInput {
+  "ID of an additional user."
+  userId: ID!
+  "New state."
+  status: UserStatus!
+}
+
+"A user."
+input UserIdInput {
+  "ID of an additional user."
+  userId: ID!
 }
 
 "What to do with a grant."
@@ -1150,6 +1250,30 @@ type InviteUserPayload implements Payload {
   invitation: Invitation @visible
   "Link for the invitee; shown this once, stored only as a hash."
   link: URL @sensitive
+}
+
+"A changed invitation."
+type InvitationPayload implements Payload {
+  "Problems; empty on success."
+  userErrors: [UserError!]!
+  "The invitation."
+  invitation: Invitation @visible
+}
+
+"A changed user."
+type UserPayload implements Payload {
+  "Problems; empty on success."
+  userErrors: [UserError!]!
+  "The user."
+  user: User @visible
+}
+
+"A removed user."
+type RemoveUserPayload implements Payload {
+  "Problems; empty on success."
+  userErrors: [UserError!]!
+  "ID of the removed user, which names nobody any more."
+  removedUserId: ID
 }
 
 "A changed grant."
@@ -1485,6 +1609,30 @@ func (ec *executionContext) childFields_InvitationEdge(ctx context.Context, fiel
 	return nil, fmt.Errorf("no field named %q was found under type InvitationEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_InvitationPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "userErrors":
+		return ec.fieldContext_InvitationPayload_userErrors(ctx, field)
+	case "invitation":
+		return ec.fieldContext_InvitationPayload_invitation(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type InvitationPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_InvitationPreview(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "accountName":
+		return ec.fieldContext_InvitationPreview_accountName(ctx, field)
+	case "invitedByName":
+		return ec.fieldContext_InvitationPreview_invitedByName(ctx, field)
+	case "maskedEmail":
+		return ec.fieldContext_InvitationPreview_maskedEmail(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_InvitationPreview_expiresAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type InvitationPreview", field.Name)
+}
+
 func (ec *executionContext) childFields_InviteUserPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "userErrors":
@@ -1519,6 +1667,16 @@ func (ec *executionContext) childFields_PageInfo(ctx context.Context, field grap
 		return ec.fieldContext_PageInfo_endCursor(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PageInfo", field.Name)
+}
+
+func (ec *executionContext) childFields_RemoveUserPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "userErrors":
+		return ec.fieldContext_RemoveUserPayload_userErrors(ctx, field)
+	case "removedUserId":
+		return ec.fieldContext_RemoveUserPayload_removedUserId(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RemoveUserPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_ServerInfo(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -1617,6 +1775,16 @@ func (ec *executionContext) childFields_UserEdge(ctx context.Context, field grap
 		return ec.fieldContext_UserEdge_node(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type UserEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_UserPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "userErrors":
+		return ec.fieldContext_UserPayload_userErrors(ctx, field)
+	case "user":
+		return ec.fieldContext_UserPayload_user(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UserPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_Viewer(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
