@@ -26,11 +26,11 @@ func audit(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, account graph.UUID
 	switch v.Kind {
 	case graph.KindOfUser:
 		user = &v.User.UserID
-		if v.Request.Address != "" {
-			address = &v.Request.Address
-		}
 	case graph.KindOperator:
 		operator = &v.Operator.OperatorID
+	}
+	if v.Kind != graph.KindOperator && v.Request.Address != "" {
+		address = &v.Request.Address
 	}
 	changes, err := json.Marshal(append([]*graph.AuditChange{}, e.Changes...))
 	if err != nil {

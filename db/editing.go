@@ -163,3 +163,56 @@ func (db *DB) RemoveUser(ctx context.Context, v *graph.Viewer, user graph.ID) (g
 	})
 	return user, err
 }
+
+// TransferOwnership makes an active additional user the primary user, and the one who was an additional user who may do
+// what the input says. Sessions of both stay. InvalidCredentials for a wrong password, RateLimited, NotFound, and what
+// graph.Viewer.MayTransferTo refuses. It gives the account.
+func (db *DB) TransferOwnership(ctx context.Context, v *graph.Viewer, in graph.TransferOwnershipInput) (*graph.Account, error) {
+	set, err := in.FormerOwnerAccess.Set("input.formerOwnerAccess")
+	if err != nil {
+		return nil, err
+	}
+	if err := v.MayTransfer(); err != nil {
+		return nil, err
+	}
+	if _, err := db.proveAgain(ctx, v, in.CurrentPassword); err != nil {
+		return nil, err
+	}
+	var account *graph.Account
+	err = db.editUser(ctx, v, "", in.UserID, "transfer ownership", func(tx *sqlx.Tx, v *graph.Viewer, u *graph.User) (err error) {
+		if account, err = lockAccount(ctx, tx, v.AccountID()); err != nil {
+			return err
+		}
+		if err := v.MayTransferTo(u); err != nil {
+			return err
+		}
+		return handOver(ctx, tx, v, u, set)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return account, nil
+}
+
+// handOver makes u the owner instead of v, who keeps the capabilities. The former owner steps down first: there are never
+// two.
+func handOver(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, u *graph.User, kept graph.CapabilitySet) error {
+	former := v.User
+	stepDown := rightsChanged(graph.RolePrimary, kept.Role(), graph.AllCapabilities, kept)
+	goUp := rightsChanged(*u.Role(), graph.RolePrimary, u.Granted, graph.AllCapabilities)
+	former.IsPrimary, former.Granted = false, kept
+	if err := writeRights(ctx, tx, former); err != nil {
+		return err
+	}
+	u.IsPrimary, u.Granted = true, 0
+	if err := writeRights(ctx, tx, u); err != nil {
+		return err
+	}
+	err := audit(ctx, tx, v, u.AccountID, event{Action: graph.OwnershipPassed, User: &u.UserID,
+		Summary: "Handed the ownership over to " + u.DisplayName + ".", Changes: goUp})
+	if err != nil {
+		return err
+	}
+	return audit(ctx, tx, v, u.AccountID, event{Action: graph.UserAllowed, User: &former.UserID,
+		Summary: former.DisplayName + " is no longer the owner.", Changes: stepDown})
+}

@@ -262,7 +262,8 @@ func badInvitation() error {
 
 // AcceptInvitation makes the invitee a user of the account and starts a session there. Somebody known by the address
 // proves it with their password and keeps their name; others get the password. InvalidCredentials for a token that is
-// not valid and for a wrong password; Conflict for somebody who is in the account already; AccountSuspended.
+// not valid and for a wrong password; RateLimited after too many of these; Conflict for somebody who is in the account
+// already; AccountSuspended.
 func (db *DB) AcceptInvitation(ctx context.Context, v *graph.Viewer, in graph.AcceptInvitationInput) (*Session, error) {
 	t, ok := parseToken(in.Token, invitationToken)
 	if !ok {
@@ -272,7 +273,7 @@ func (db *DB) AcceptInvitation(ctx context.Context, v *graph.Viewer, in graph.Ac
 	if err != nil {
 		return nil, fault("accept invitation", err)
 	}
-	p, known, err := db.provePerson(ctx, i.Email, in)
+	p, known, err := db.provePerson(ctx, v.Request, i.Email, in)
 	if err != nil {
 		return nil, err
 	}
@@ -311,18 +312,20 @@ func pendingInvitation(ctx context.Context, q sqlx.QueryerContext, t token, at t
 }
 
 // provePerson gives the person who accepts: known by the address and the right password, or new.
-func (db *DB) provePerson(ctx context.Context, email string, in graph.AcceptInvitationInput) (p person, known bool, err error) {
+func (db *DB) provePerson(ctx context.Context, r graph.Request, email string, in graph.AcceptInvitationInput) (p person, known bool, err error) {
 	p, err = db.personByEmail(ctx, db.pool, email)
 	if err != nil {
 		return p, false, fault("accept invitation", err)
 	}
 	if p.PasswordHash != "" {
-		ok, err := db.checkPassword(ctx, in.Password, p.PasswordHash)
-		if err == nil && !ok {
-			err = (&graph.Error{Code: graph.InvalidCredentials,
-				Message: "The address is known here: use its existing password."}).At("input.password")
+		ok, err := db.provePassword(ctx, r, email, in.Password, p)
+		if err != nil {
+			return p, true, err
 		}
-		return p, true, err
+		if !ok {
+			return p, true, notTheirs()
+		}
+		return p, true, db.forgive(ctx, passwordCounters(r, email))
 	}
 	p = person{PersonID: newID(), Email: email, DisplayName: graph.NameFromEmail(email)}
 	if in.DisplayName != nil {
@@ -332,8 +335,22 @@ func (db *DB) provePerson(ctx context.Context, email string, in graph.AcceptInvi
 	return p, false, err
 }
 
+func notTheirs() error {
+	return (&graph.Error{Code: graph.InvalidCredentials, Message: "The address is known here: use its existing password."}).At("input.password")
+}
+
 // join makes the person a user as the invitation says.
 func (db *DB) join(ctx context.Context, tx *sqlx.Tx, r graph.Request, t token, p person, known bool) (*Session, error) {
+	if known {
+		now, still, err := stillProven(ctx, tx, p)
+		if err != nil {
+			return nil, err
+		}
+		if !still {
+			return nil, notTheirs()
+		}
+		p = now
+	}
 	a, err := lockAccount(ctx, tx, t.account)
 	if err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ package db
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"log/slog"
 	"regexp"
@@ -37,6 +38,8 @@ type DB struct {
 	log       *slog.Logger
 	visible   *lru.Cache[ruleKey, graph.KeySet]
 	passwords *semaphore.Weighted
+	// afterwards holds what was left for later.
+	afterwards *semaphore.Weighted
 }
 
 // Open makes a pool; it does not connect yet. An error for a DSN that cannot be used says which part is wrong.
@@ -59,11 +62,15 @@ func Open(c Config) (*DB, error) {
 		return nil, fmt.Errorf("make cache of visible keys: %w", err)
 	}
 	return &DB{pool: pool, adminURL: c.AdminURL, log: c.Logger, visible: visible,
-		passwords: semaphore.NewWeighted(passwordsAtOnce)}, nil
+		passwords: semaphore.NewWeighted(passwordsAtOnce), afterwards: semaphore.NewWeighted(laterAtOnce)}, nil
 }
 
-// Close ends all connections.
-func (db *DB) Close() error { return db.pool.Close() }
+// Close waits for what was left for later, and ends all connections.
+func (db *DB) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), laterLimit)
+	defer cancel()
+	return errors.Join(db.Settle(ctx), db.pool.Close())
+}
 
 // Ping reports Unavailable when the database does not answer.
 func (db *DB) Ping(ctx context.Context) error {

@@ -24,6 +24,10 @@ const (
 	UserWasEnabled   AuditAction = "USER_ENABLED"
 	UserRemoved      AuditAction = "USER_REMOVED"
 	OwnershipPassed  AuditAction = "OWNERSHIP_TRANSFERRED"
+	SignInRefused    AuditAction = "SIGN_IN_REFUSED"
+	SessionRevoked   AuditAction = "SESSION_REVOKED"
+	ProfileChanged   AuditAction = "PROFILE_CHANGED"
+	PasswordChanged  AuditAction = "PASSWORD_CHANGED"
 
 	GrantWasOn     AuditAction = "GRANT_ENABLED"
 	GrantWasOff    AuditAction = "GRANT_DISABLED"

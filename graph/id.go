@@ -70,6 +70,7 @@ const (
 	KindGrant      Kind = "grt"
 	KindInvitation Kind = "inv"
 	KindAuditEvent Kind = "evt"
+	KindSession    Kind = "ses"
 )
 
 // parts gives how many UUIDs an ID of kind k holds: the account, then the object, for a grant user and key. Zero
@@ -78,7 +79,7 @@ func (k Kind) parts() int {
 	switch k {
 	case KindAccount:
 		return 1
-	case KindUser, KindKey, KindInvitation, KindAuditEvent:
+	case KindUser, KindKey, KindInvitation, KindAuditEvent, KindSession:
 		return 2
 	case KindGrant:
 		return 3

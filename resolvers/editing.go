@@ -27,3 +27,9 @@ func (r mutation) RemoveUser(ctx context.Context, input graph.UserIDInput) (*gen
 	}
 	return &generated.RemoveUserPayload{UserErrors: problems, RemovedUserID: &id}, nil
 }
+
+func (r mutation) TransferOwnership(ctx context.Context, input graph.TransferOwnershipInput) (*generated.TransferOwnershipPayload, error) {
+	a, err := r.DB.TransferOwnership(ctx, viewer(ctx), input)
+	problems, err := userErrors(err)
+	return &generated.TransferOwnershipPayload{UserErrors: problems, Account: a}, err
+}

@@ -56,10 +56,14 @@ func (r *Resolver) User() generated.UserResolver { return user{r} }
 // ApiKey answers those fields of the type ApiKey that are read when asked for.
 func (r *Resolver) ApiKey() generated.ApiKeyResolver { return apiKey{r} }
 
+// Viewer answers those fields of the type Viewer that are read when asked for.
+func (r *Resolver) Viewer() generated.ViewerResolver { return viewerFields{r} }
+
 type (
-	query    struct{ *Resolver }
-	mutation struct{ *Resolver }
-	account  struct{ *Resolver }
-	user     struct{ *Resolver }
-	apiKey   struct{ *Resolver }
+	query        struct{ *Resolver }
+	mutation     struct{ *Resolver }
+	account      struct{ *Resolver }
+	user         struct{ *Resolver }
+	apiKey       struct{ *Resolver }
+	viewerFields struct{ *Resolver }
 )

@@ -48,6 +48,28 @@ func (this APIKeyPayload) GetUserErrors() []graph.UserError {
 	return interfaceSlice
 }
 
+// Result of changing a password.
+type ChangePasswordPayload struct {
+	// Problems; empty on success.
+	UserErrors []graph.UserError `json:"userErrors"`
+	// How many other sessions were ended.
+	EndedSessions *int `json:"endedSessions,omitempty"`
+}
+
+func (ChangePasswordPayload) IsPayload() {}
+
+// Problems that the caller can correct; nothing was changed when there are any.
+func (this ChangePasswordPayload) GetUserErrors() []graph.UserError {
+	if this.UserErrors == nil {
+		return nil
+	}
+	interfaceSlice := make([]graph.UserError, 0, len(this.UserErrors))
+	for _, concrete := range this.UserErrors {
+		interfaceSlice = append(interfaceSlice, concrete)
+	}
+	return interfaceSlice
+}
+
 // A new account.
 type CreateAccountPayload struct {
 	// Problems; empty on success.
@@ -174,6 +196,68 @@ func (this RemoveUserPayload) GetUserErrors() []graph.UserError {
 	return interfaceSlice
 }
 
+// Result of asking for a link.
+type RequestPasswordResetPayload struct {
+	// Problems; empty on success, and when nobody has the address.
+	UserErrors []graph.UserError `json:"userErrors"`
+}
+
+func (RequestPasswordResetPayload) IsPayload() {}
+
+// Problems that the caller can correct; nothing was changed when there are any.
+func (this RequestPasswordResetPayload) GetUserErrors() []graph.UserError {
+	if this.UserErrors == nil {
+		return nil
+	}
+	interfaceSlice := make([]graph.UserError, 0, len(this.UserErrors))
+	for _, concrete := range this.UserErrors {
+		interfaceSlice = append(interfaceSlice, concrete)
+	}
+	return interfaceSlice
+}
+
+// Result of setting a password with a link.
+type ResetPasswordPayload struct {
+	// Problems; empty on success.
+	UserErrors []graph.UserError `json:"userErrors"`
+}
+
+func (ResetPasswordPayload) IsPayload() {}
+
+// Problems that the caller can correct; nothing was changed when there are any.
+func (this ResetPasswordPayload) GetUserErrors() []graph.UserError {
+	if this.UserErrors == nil {
+		return nil
+	}
+	interfaceSlice := make([]graph.UserError, 0, len(this.UserErrors))
+	for _, concrete := range this.UserErrors {
+		interfaceSlice = append(interfaceSlice, concrete)
+	}
+	return interfaceSlice
+}
+
+// An ended session.
+type RevokeSessionPayload struct {
+	// Problems; empty on success.
+	UserErrors []graph.UserError `json:"userErrors"`
+	// ID of the ended session.
+	RevokedSessionID *graph.ID `json:"revokedSessionId,omitempty"`
+}
+
+func (RevokeSessionPayload) IsPayload() {}
+
+// Problems that the caller can correct; nothing was changed when there are any.
+func (this RevokeSessionPayload) GetUserErrors() []graph.UserError {
+	if this.UserErrors == nil {
+		return nil
+	}
+	interfaceSlice := make([]graph.UserError, 0, len(this.UserErrors))
+	for _, concrete := range this.UserErrors {
+		interfaceSlice = append(interfaceSlice, concrete)
+	}
+	return interfaceSlice
+}
+
 // What the server is.
 type ServerInfo struct {
 	// Software version.
@@ -232,7 +316,7 @@ func (this SignInPayload) GetUserErrors() []graph.UserError {
 	return interfaceSlice
 }
 
-// Ended session.
+// Ended sessions.
 type SignOutPayload struct {
 	// Problems; empty on success.
 	UserErrors []graph.UserError `json:"userErrors"`
@@ -244,6 +328,50 @@ func (SignOutPayload) IsPayload() {}
 
 // Problems that the caller can correct; nothing was changed when there are any.
 func (this SignOutPayload) GetUserErrors() []graph.UserError {
+	if this.UserErrors == nil {
+		return nil
+	}
+	interfaceSlice := make([]graph.UserError, 0, len(this.UserErrors))
+	for _, concrete := range this.UserErrors {
+		interfaceSlice = append(interfaceSlice, concrete)
+	}
+	return interfaceSlice
+}
+
+// Ownership handed over.
+type TransferOwnershipPayload struct {
+	// Problems; empty on success.
+	UserErrors []graph.UserError `json:"userErrors"`
+	// The account with its new owner.
+	Account *graph.Account `json:"account,omitempty"`
+}
+
+func (TransferOwnershipPayload) IsPayload() {}
+
+// Problems that the caller can correct; nothing was changed when there are any.
+func (this TransferOwnershipPayload) GetUserErrors() []graph.UserError {
+	if this.UserErrors == nil {
+		return nil
+	}
+	interfaceSlice := make([]graph.UserError, 0, len(this.UserErrors))
+	for _, concrete := range this.UserErrors {
+		interfaceSlice = append(interfaceSlice, concrete)
+	}
+	return interfaceSlice
+}
+
+// The changed caller.
+type UpdateProfilePayload struct {
+	// Problems; empty on success.
+	UserErrors []graph.UserError `json:"userErrors"`
+	// The caller.
+	User *graph.User `json:"user,omitempty"`
+}
+
+func (UpdateProfilePayload) IsPayload() {}
+
+// Problems that the caller can correct; nothing was changed when there are any.
+func (this UpdateProfilePayload) GetUserErrors() []graph.UserError {
 	if this.UserErrors == nil {
 		return nil
 	}
