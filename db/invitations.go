@@ -396,16 +396,3 @@ func insertUser(ctx context.Context, tx *sqlx.Tx, u *graph.User) error {
 		u.AccountID, u.UserID, u.PersonID, u.Email, u.DisplayName, u.IsPrimary, u.Granted, u.CreatedAt)
 	return err
 }
-
-// grantInvited sets the grants that the invitation promised, for keys that are not deleted.
-func grantInvited(ctx context.Context, tx *sqlx.Tx, u *graph.User, i *graph.Invitation, at time.Time) error {
-	_, err := tx.ExecContext(ctx, `
-		INSERT INTO grants (account_id, user_id, key_id, enabled, updated_at, updated_by)
-		SELECT i.account_id, $3, k.key_id, ik.key_id IS NOT NULL, $4, i.invited_by
-		FROM invitations i
-		JOIN api_keys k ON k.account_id = i.account_id AND k.deleted_at IS NULL
-		LEFT JOIN invitation_keys ik ON ik.account_id = i.account_id AND ik.invitation_id = i.invitation_id AND ik.key_id = k.key_id
-		WHERE i.account_id = $1 AND i.invitation_id = $2 AND NOT i.for_primary
-			AND (ik.key_id IS NOT NULL OR k.is_master AND i.without_master_key)`, i.AccountID, i.InvitationID, u.UserID, at)
-	return err
-}

@@ -18,6 +18,17 @@ func (db *DB) later(ctx context.Context, doing string, do func(ctx context.Conte
 		db.log.WarnContext(ctx, "not done after the answer", "what", doing, "error", err)
 		return
 	}
+	db.afterAnswer(ctx, doing, do)
+}
+
+// laterIfRoom is later for what may as well be left out when there is much to do.
+func (db *DB) laterIfRoom(ctx context.Context, doing string, do func(ctx context.Context) error) {
+	if db.afterwards.TryAcquire(1) {
+		db.afterAnswer(ctx, doing, do)
+	}
+}
+
+func (db *DB) afterAnswer(ctx context.Context, doing string, do func(ctx context.Context) error) {
 	go func() {
 		defer db.afterwards.Release(1)
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), laterLimit)

@@ -23,7 +23,7 @@ func (db *DB) used(ctx context.Context, t token, last time.Time, at time.Time) {
 	if at.Sub(last) < lastUseWithin {
 		return
 	}
-	db.later(ctx, "note use of session", func(ctx context.Context) error {
+	db.laterIfRoom(ctx, "note use of session", func(ctx context.Context) error {
 		_, err := db.pool.ExecContext(ctx, `
 			UPDATE sessions SET last_used_at = $3
 			WHERE account_id = $1 AND session_id = $2 AND coalesce(last_used_at, created_at) < $3`, t.account, t.row, at)

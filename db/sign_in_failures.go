@@ -58,7 +58,7 @@ const sweepOnceIn = 200
 // count counts a try, before its outcome is known, against all counters or none. RateLimited when one of them has to wait.
 func (db *DB) count(ctx context.Context, at time.Time, counters []counter) error {
 	if rand.IntN(sweepOnceIn) == 0 {
-		db.later(ctx, "sweep tries", func(ctx context.Context) error { return db.sweepTries(ctx, at) })
+		db.laterIfRoom(ctx, "sweep tries", func(ctx context.Context) error { return db.sweepTries(ctx, at) })
 	}
 	return db.transact(ctx, "count try", func(tx *sqlx.Tx) error {
 		for _, c := range counters {
