@@ -140,7 +140,7 @@ func (db *DB) UpdateAccount(ctx context.Context, v *graph.Viewer, in graph.Updat
 	}
 	var a *graph.Account
 	err := db.transact(ctx, "update account", func(tx *sqlx.Tx) error {
-		next, err := usersForHandover(ctx, tx, account, in.PrimaryUserID) // users before accounts, like every change
+		former, next, err := usersForHandover(ctx, tx, account, in.PrimaryUserID) // users before accounts, like every change
 		if err != nil {
 			return err
 		}
@@ -159,7 +159,10 @@ func (db *DB) UpdateAccount(ctx context.Context, v *graph.Viewer, in graph.Updat
 		if err := next.MayBecomePrimary(); err != nil {
 			return err
 		}
-		return handOver(ctx, tx, v, next)
+		if err := handOver(ctx, tx, v, former, next, graph.Capabilities(graph.ViewUsage)); err != nil || former == nil {
+			return err
+		}
+		return db.mailHandedOver(ctx, tx, v.Request, a, former, next)
 	})
 	if violates(err, "users_one_primary") { // the owner handed over meanwhile
 		return db.UpdateAccount(ctx, v, in)
@@ -181,15 +184,15 @@ func applyToAccount(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, a *graph.
 	return audit(ctx, tx, v, a.AccountID, event{Action: graph.AccountChanged, Summary: "Changed the account " + a.Name + ".", Changes: changed})
 }
 
-// usersForHandover reads the user who is to own the account, and keeps them and the present owner from changing until the
-// transaction ends; nil when nobody is named, or nobody of the account.
-func usersForHandover(ctx context.Context, tx *sqlx.Tx, account graph.UUID, user *graph.ID) (*graph.User, error) {
+// usersForHandover reads the present owner of the account and the user who is to own it, and keeps them from changing until
+// the transaction ends. Nil for who is not there, and when nobody is named.
+func usersForHandover(ctx context.Context, tx *sqlx.Tx, account graph.UUID, user *graph.ID) (former, next *graph.User, err error) {
 	if user == nil {
-		return nil, nil
+		return nil, nil, nil
 	}
 	id := user.In(account, graph.KindUser)
 	var users []*graph.User
-	err := tx.SelectContext(ctx, &users, `
+	err = tx.SelectContext(ctx, &users, `
 		SELECT `+userColumns.of("u")+`
 		FROM users u
 		WHERE u.account_id = $1 AND (u.user_id = $2 OR u.is_primary)
@@ -197,39 +200,13 @@ func usersForHandover(ctx context.Context, tx *sqlx.Tx, account graph.UUID, user
 		FOR NO KEY UPDATE`, account, id)
 	for _, u := range users {
 		if u.UserID == id {
-			return u, err
+			next = u
+		}
+		if u.IsPrimary {
+			former = u
 		}
 	}
-	return nil, err
-}
-
-// handOver makes a user the owner. The former one keeps the role REPORTING and what is enabled for them.
-func handOver(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, next *graph.User) error {
-	var former []*graph.User
-	err := tx.SelectContext(ctx, &former, `
-		UPDATE users u SET is_primary = false, granted = $2, rules_version = rules_version + 1
-		WHERE u.account_id = $1 AND u.is_primary
-		RETURNING `+userColumns.of("u"), next.AccountID, graph.Capabilities(graph.ViewUsage))
-	if err != nil {
-		return err
-	}
-	for _, u := range former {
-		err := audit(ctx, tx, v, u.AccountID, event{Action: graph.OwnershipTransferred, User: &u.UserID,
-			Summary: u.DisplayName + " is no longer the primary user.",
-			Changes: []*graph.AuditChange{graph.Changed("role", string(graph.RolePrimary), string(*u.Role()))}})
-		if err != nil {
-			return err
-		}
-	}
-	_, err = tx.ExecContext(ctx, `
-		UPDATE users SET is_primary = true, granted = '{}', rules_version = rules_version + 1
-		WHERE account_id = $1 AND user_id = $2`, next.AccountID, next.UserID)
-	if err != nil {
-		return err
-	}
-	return audit(ctx, tx, v, next.AccountID, event{Action: graph.OwnershipTransferred, User: &next.UserID,
-		Summary: next.DisplayName + " is the primary user.",
-		Changes: []*graph.AuditChange{graph.Changed("role", string(*next.Role()), string(graph.RolePrimary))}})
+	return former, next, err
 }
 
 // lockAccount reads an account and keeps others from changing it or what it counts until the transaction ends.

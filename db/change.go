@@ -55,14 +55,8 @@ func (db *DB) once(ctx context.Context, do func(tx *sqlx.Tx) error) (err error) 
 func (db *DB) changeAs(ctx context.Context, v *graph.Viewer, c graph.Capability, lock ownRow, doing string,
 	do func(tx *sqlx.Tx, v *graph.Viewer) error) error {
 	return db.transact(ctx, doing, func(tx *sqlx.Tx) error {
-		now, err := viewerNow(ctx, tx, v, lock)
+		now, err := allowedNow(ctx, tx, v, c, lock)
 		if err != nil {
-			return err
-		}
-		if c != anyCapability && !now.May(c) {
-			return &graph.Error{Code: graph.Forbidden, Message: "This needs the capability " + string(c) + "."}
-		}
-		if err := now.MayChange(); err != nil {
 			return err
 		}
 		return do(tx, now)
@@ -71,6 +65,18 @@ func (db *DB) changeAs(ctx context.Context, v *graph.Viewer, c graph.Capability,
 
 // anyCapability is for changes that a user may make whatever they hold, because of what the target is to them.
 const anyCapability graph.Capability = ""
+
+// allowedNow gives v as it is now, with the capability.
+func allowedNow(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, c graph.Capability, lock ownRow) (*graph.Viewer, error) {
+	now, err := viewerNow(ctx, tx, v, lock)
+	if err != nil {
+		return nil, err
+	}
+	if c != anyCapability && !now.May(c) {
+		return nil, &graph.Error{Code: graph.Forbidden, Message: "This needs the capability " + string(c) + "."}
+	}
+	return now, now.MayChange()
+}
 
 // ownRow says how a change locks the row of the user who makes it, or whose token does.
 type ownRow string
@@ -86,7 +92,7 @@ func viewerNow(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, lock ownRow) (
 	if v.Kind == graph.KindOfToken {
 		row, err := tokenNow(ctx, tx, v.AccountID(), v.AccessToken.TokenID, v.Request.At, string(lock)+"c, t")
 		if err != nil || row == nil {
-			return nil, cmp.Or(err, ended())
+			return nil, cmp.Or(err, signedOut())
 		}
 		now := row.viewer(v.Request)
 		now.Keys = v.Keys
@@ -103,7 +109,7 @@ func viewerNow(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, lock ownRow) (
 		WHERE u.account_id = $1 AND u.user_id = $2 AND u.status = 'ACTIVE'
 		`+string(lock)+"u", v.AccountID(), v.UserID())
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, ended()
+		return nil, signedOut()
 	}
 	if err != nil {
 		return nil, err
@@ -112,7 +118,7 @@ func viewerNow(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, lock ownRow) (
 		Request: v.Request}, nil
 }
 
-func ended() error {
+func signedOut() error {
 	return &graph.Error{Code: graph.Unauthenticated, Message: "Sign in first: the session has ended."}
 }
 

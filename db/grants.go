@@ -146,6 +146,9 @@ func (db *DB) SetGrant(ctx context.Context, v *graph.Viewer, in graph.SetGrantIn
 			`+grantOf+`
 			WHERE u.account_id = $1 AND u.user_id = $2`, u.AccountID, u.UserID, v.Request.At, k.KeyID)
 	})
+	if violates(err, "grants_user") { // removed at the same moment
+		return nil, graph.Missing("input.userId")
+	}
 	return grant, err
 }
 
@@ -268,4 +271,17 @@ func grantEvent(u *graph.User, k *graph.ApiKey, s graph.GrantState) event {
 		e.Action, e.Summary = graph.GrantWasReset, "Reset the key "+k.Name+" for "+u.DisplayName+" to its default."
 	}
 	return e
+}
+
+// grantInvited sets the grants that the invitation promised, for keys that are not deleted.
+func grantInvited(ctx context.Context, tx *sqlx.Tx, u *graph.User, i *graph.Invitation, at time.Time) error {
+	_, err := tx.ExecContext(ctx, `
+		INSERT INTO grants (account_id, user_id, key_id, enabled, updated_at, updated_by)
+		SELECT i.account_id, $3, k.key_id, ik.key_id IS NOT NULL, $4, i.invited_by
+		FROM invitations i
+		JOIN api_keys k ON k.account_id = i.account_id AND k.deleted_at IS NULL
+		LEFT JOIN invitation_keys ik ON ik.account_id = i.account_id AND ik.invitation_id = i.invitation_id AND ik.key_id = k.key_id
+		WHERE i.account_id = $1 AND i.invitation_id = $2 AND NOT i.for_primary
+			AND (ik.key_id IS NOT NULL OR k.is_master AND i.without_master_key)`, i.AccountID, i.InvitationID, u.UserID, at)
+	return err
 }

@@ -258,7 +258,8 @@ func badInvitation() error {
 
 // AcceptInvitation makes the invitee a user of the account and starts a session there. Somebody known by the address
 // proves it with their password and keeps their name; others get the password. InvalidCredentials for a token that is
-// not valid and for a wrong password; Conflict for somebody who is in the account already; AccountSuspended.
+// not valid and for a wrong password; RateLimited after too many of these; Conflict for somebody who is in the account
+// already; AccountSuspended.
 func (db *DB) AcceptInvitation(ctx context.Context, v *graph.Viewer, in graph.AcceptInvitationInput) (*Session, error) {
 	t, ok := parseToken(in.Token, invitationToken)
 	if !ok {
@@ -268,7 +269,7 @@ func (db *DB) AcceptInvitation(ctx context.Context, v *graph.Viewer, in graph.Ac
 	if err != nil {
 		return nil, fault("accept invitation", err)
 	}
-	p, known, err := db.provePerson(ctx, i.Email, in)
+	p, known, err := db.provePerson(ctx, v.Request, i.Email, in)
 	if err != nil {
 		return nil, err
 	}
@@ -307,18 +308,20 @@ func pendingInvitation(ctx context.Context, q sqlx.QueryerContext, t token, at t
 }
 
 // provePerson gives the person who accepts: known by the address and the right password, or new.
-func (db *DB) provePerson(ctx context.Context, email string, in graph.AcceptInvitationInput) (p person, known bool, err error) {
+func (db *DB) provePerson(ctx context.Context, r graph.Request, email string, in graph.AcceptInvitationInput) (p person, known bool, err error) {
 	p, err = db.personByEmail(ctx, db.pool, email)
 	if err != nil {
 		return p, false, fault("accept invitation", err)
 	}
 	if p.PasswordHash != "" {
-		ok, err := db.checkPassword(ctx, in.Password, p.PasswordHash)
-		if err == nil && !ok {
-			err = (&graph.Error{Code: graph.InvalidCredentials,
-				Message: "The address is known here: use its existing password."}).At("input.password")
+		ok, err := db.provePassword(ctx, r, email, in.Password, p)
+		if err != nil {
+			return p, true, err
 		}
-		return p, true, err
+		if !ok {
+			return p, true, notTheirs()
+		}
+		return p, true, db.forgive(ctx, passwordCounters(r, email))
 	}
 	p = person{PersonID: newID(), Email: email, DisplayName: graph.NameFromEmail(email)}
 	if in.DisplayName != nil {
@@ -328,8 +331,22 @@ func (db *DB) provePerson(ctx context.Context, email string, in graph.AcceptInvi
 	return p, false, err
 }
 
+func notTheirs() error {
+	return (&graph.Error{Code: graph.InvalidCredentials, Message: "The address is known here: use its existing password."}).At("input.password")
+}
+
 // join makes the person a user as the invitation says.
 func (db *DB) join(ctx context.Context, tx *sqlx.Tx, r graph.Request, t token, p person, known bool) (*Session, error) {
+	if known {
+		now, still, err := stillProven(ctx, tx, p)
+		if err != nil {
+			return nil, err
+		}
+		if !still {
+			return nil, notTheirs()
+		}
+		p = now
+	}
 	a, err := lockAccount(ctx, tx, t.account)
 	if err != nil {
 		return nil, err
@@ -373,18 +390,5 @@ func insertUser(ctx context.Context, tx *sqlx.Tx, u *graph.User) error {
 		INSERT INTO users (account_id, user_id, person_id, email, display_name, is_primary, granted, created_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
 		u.AccountID, u.UserID, u.PersonID, u.Email, u.DisplayName, u.IsPrimary, u.Granted, u.CreatedAt)
-	return err
-}
-
-// grantInvited sets the grants that the invitation promised, for keys that are not deleted.
-func grantInvited(ctx context.Context, tx *sqlx.Tx, u *graph.User, i *graph.Invitation, at time.Time) error {
-	_, err := tx.ExecContext(ctx, `
-		INSERT INTO grants (account_id, user_id, key_id, enabled, updated_at, updated_by)
-		SELECT i.account_id, $3, k.key_id, ik.key_id IS NOT NULL, $4, i.invited_by
-		FROM invitations i
-		JOIN api_keys k ON k.account_id = i.account_id AND k.deleted_at IS NULL
-		LEFT JOIN invitation_keys ik ON ik.account_id = i.account_id AND ik.invitation_id = i.invitation_id AND ik.key_id = k.key_id
-		WHERE i.account_id = $1 AND i.invitation_id = $2 AND NOT i.for_primary
-			AND (ik.key_id IS NOT NULL OR k.is_master AND i.without_master_key)`, i.AccountID, i.InvitationID, u.UserID, at)
 	return err
 }

@@ -55,7 +55,7 @@ func (db *DB) tokenViewer(ctx context.Context, t token, r graph.Request) (*graph
 	if row == nil || !t.opens(row.SecretHash) {
 		return &graph.Viewer{Request: r}, nil
 	}
-	db.noteUse(&row.Token, r.At)
+	db.noteUse(ctx, &row.Token, r.At)
 	v := row.viewer(r)
 	v.Keys, err = db.keysOfToken(ctx, v)
 	return v, err
@@ -110,24 +110,16 @@ func (db *DB) keysOfToken(ctx context.Context, v *graph.Viewer) (graph.KeySet, e
 }
 
 // noteUse writes when a token was used, once a minute at most and without letting its request wait.
-func (db *DB) noteUse(t *graph.AccessToken, at time.Time) {
+func (db *DB) noteUse(ctx context.Context, t *graph.AccessToken, at time.Time) {
 	if t.LastUsedAt != nil && at.Sub(*t.LastUsedAt) < useNoted {
 		return
 	}
 	account, id := t.AccountID, t.TokenID
-	if _, running := db.noting.LoadOrStore(id, true); running {
-		return
-	}
-	db.background.Go(func() {
-		defer db.noting.Delete(id)
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
+	db.laterIfRoom(ctx, "note the use of an access token", func(ctx context.Context) error {
 		_, err := db.pool.ExecContext(ctx, `
 			UPDATE access_tokens SET last_used_at = $3
 			WHERE account_id = $1 AND token_id = $2 AND (last_used_at IS NULL OR last_used_at < $3)`, account, id, at)
-		if err != nil {
-			db.log.WarnContext(ctx, "the use of an access token was not noted", "error", err)
-		}
+		return err
 	})
 }
 

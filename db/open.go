@@ -6,12 +6,12 @@ package db
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"log/slog"
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2"
@@ -34,14 +34,14 @@ type Config struct {
 
 // DB is the database of one server. Close it.
 type DB struct {
-	pool       *sqlx.DB
-	adminURL   string
-	log        *slog.Logger
-	sendMail   bool
-	visible    *lru.Cache[ruleKey, graph.KeySet]
-	passwords  *semaphore.Weighted
-	noting     sync.Map       // access tokens whose use is being written
-	background sync.WaitGroup // what goes on behind requests
+	pool      *sqlx.DB
+	adminURL  string
+	log       *slog.Logger
+	sendMail  bool
+	visible   *lru.Cache[ruleKey, graph.KeySet]
+	passwords *semaphore.Weighted
+	// afterwards holds what was left for later.
+	afterwards *semaphore.Weighted
 }
 
 // Open makes a pool; it does not connect yet. An error for a DSN that cannot be used says which part is wrong.
@@ -64,13 +64,14 @@ func Open(c Config) (*DB, error) {
 		return nil, fmt.Errorf("make cache of visible keys: %w", err)
 	}
 	return &DB{pool: pool, adminURL: c.AdminURL, log: c.Logger, sendMail: c.SendMail, visible: visible,
-		passwords: semaphore.NewWeighted(passwordsAtOnce)}, nil
+		passwords: semaphore.NewWeighted(passwordsAtOnce), afterwards: semaphore.NewWeighted(laterAtOnce)}, nil
 }
 
-// Close waits for what goes on behind requests and ends all connections.
+// Close waits for what was left for later, and ends all connections.
 func (db *DB) Close() error {
-	db.background.Wait()
-	return db.pool.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), laterLimit)
+	defer cancel()
+	return errors.Join(db.Settle(ctx), db.pool.Close())
 }
 
 // Ping reports Unavailable when the database does not answer.

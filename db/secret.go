@@ -14,6 +14,7 @@ import (
 const (
 	sessionToken    = "gws"
 	invitationToken = "gwi"
+	resetToken      = "gwr" // its account is a person
 	operatorToken   = "gwo"
 	accessToken     = "gwt"
 )

@@ -42,9 +42,11 @@ func (db *DB) sessionViewer(ctx context.Context, t token, r graph.Request) (*gra
 		User       graph.User
 		Account    graph.Account
 		SecretHash []byte
+		LastUsedAt time.Time
 	}
 	err := db.pool.GetContext(ctx, &row, `
-		SELECT `+userColumns.as("u", "user")+`, `+accountColumns.as("a", "account")+`, s.secret_hash
+		SELECT `+userColumns.as("u", "user")+`, `+accountColumns.as("a", "account")+`, s.secret_hash,
+			coalesce(s.last_used_at, s.created_at) AS last_used_at
 		FROM sessions s
 		JOIN users u ON u.account_id = s.account_id AND u.user_id = s.user_id
 		JOIN accounts a ON a.account_id = s.account_id
@@ -55,6 +57,7 @@ func (db *DB) sessionViewer(ctx context.Context, t token, r graph.Request) (*gra
 	if err != nil || !t.opens(row.SecretHash) {
 		return &graph.Viewer{Request: r}, nil
 	}
+	db.used(ctx, t, row.LastUsedAt, r.At)
 	return db.userViewer(ctx, &row.User, &row.Account, t.row, r)
 }
 
@@ -96,13 +99,14 @@ func refused() error {
 }
 
 // SignIn starts a session for a person with an address and a password, in the account that they name or entered last.
-// InvalidCredentials for an unknown address, a wrong password, and when they are no active user there.
+// InvalidCredentials for an unknown address, a wrong password, and when they are no active user there; RateLimited after
+// too many of these.
 func (db *DB) SignIn(ctx context.Context, v *graph.Viewer, in graph.SignInInput) (*Session, error) {
 	p, err := db.personByEmail(ctx, db.pool, in.Email)
 	if err != nil {
 		return nil, fault("sign in", err)
 	}
-	ok, err := db.checkPassword(ctx, in.Password, p.PasswordHash)
+	ok, err := db.provePassword(ctx, v.Request, in.Email, in.Password, p)
 	if err != nil {
 		return nil, err
 	}
@@ -117,11 +121,15 @@ func (db *DB) SignIn(ctx context.Context, v *graph.Viewer, in graph.SignInInput)
 		if in.AccountID != nil && (in.AccountID.Kind != graph.KindAccount || in.AccountID.Account != m.AccountID) {
 			continue
 		}
-		s, err := db.enter(ctx, v.Request, m)
-		if err != nil || s != nil {
-			return s, err
+		s, err := db.enter(ctx, v.Request, p, m)
+		if err != nil {
+			return nil, err
+		}
+		if s != nil {
+			return s, db.forgive(ctx, passwordCounters(v.Request, in.Email))
 		}
 	}
+	db.noteRefusal(ctx, v.Request, p.PersonID, "A sign-in was refused to ")
 	return nil, refused()
 }
 
@@ -138,10 +146,15 @@ func (db *DB) memberships(ctx context.Context, person graph.UUID) ([]membership,
 	return list, err
 }
 
-// enter starts a session of an active user; nil when the user is disabled or gone.
-func (db *DB) enter(ctx context.Context, r graph.Request, m membership) (*Session, error) {
+// enter starts a session of an active user; nil when the user is disabled or gone, or the password that p has proved is
+// theirs no more.
+func (db *DB) enter(ctx context.Context, r graph.Request, p person, m membership) (*Session, error) {
 	var s *Session
 	err := db.transact(ctx, "start session", func(tx *sqlx.Tx) error {
+		s = nil
+		if _, still, err := stillProven(ctx, tx, p); err != nil || !still {
+			return err
+		}
 		v, err := viewerNow(ctx, tx, memberViewer(m, r), changes)
 		if graph.ErrorCode(err) == graph.Unauthenticated {
 			return nil
@@ -177,9 +190,13 @@ func startSession(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer) (*Session, 
 	v.SessionID = t.row
 	v.User.LastSignInAt = &at
 	s := &Session{Viewer: v, Token: t.String(), ExpiresAt: at.Add(sessionLifetime)}
+	var address *string
+	if v.Request.Address != "" {
+		address = &v.Request.Address
+	}
 	_, err := tx.ExecContext(ctx, `
-		INSERT INTO sessions (account_id, session_id, user_id, secret_hash, created_at, expires_at)
-		VALUES ($1, $2, $3, $4, $5, $6)`, t.account, t.row, v.UserID(), t.hash(), at, s.ExpiresAt)
+		INSERT INTO sessions (account_id, session_id, user_id, secret_hash, created_at, expires_at, ip_address)
+		VALUES ($1, $2, $3, $4, $5, $6, $7)`, t.account, t.row, v.UserID(), t.hash(), at, s.ExpiresAt, address)
 	if err != nil {
 		return nil, err
 	}
@@ -200,19 +217,25 @@ func startSession(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer) (*Session, 
 
 // SignOut ends the session of v; it is refused from the next request on. It says how many sessions it ended.
 func (db *DB) SignOut(ctx context.Context, v *graph.Viewer) (int, error) {
-	var ended int64
-	err := db.transact(ctx, "sign out", func(tx *sqlx.Tx) error {
-		result, err := tx.ExecContext(ctx, `
-			DELETE FROM sessions
-			WHERE account_id = $1 AND session_id = $2`, v.AccountID(), v.SessionID)
-		if err != nil {
-			return err
-		}
-		if ended, err = result.RowsAffected(); err != nil || ended == 0 {
-			return err
-		}
-		return audit(ctx, tx, v, v.AccountID(), event{Action: graph.SignedOut, User: &v.User.UserID,
-			Summary: strings.TrimSpace(v.User.DisplayName) + " signed out."})
+	var ended int
+	err := db.transact(ctx, "sign out", func(tx *sqlx.Tx) (err error) {
+		ended, err = endSession(ctx, tx, v, strings.TrimSpace(v.User.DisplayName)+" signed out.")
+		return err
 	})
-	return int(ended), err
+	return ended, err
+}
+
+// endSession ends the session of v, if it has not ended before, and notes that v signed out.
+func endSession(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, summary string) (int, error) {
+	result, err := tx.ExecContext(ctx, `
+		DELETE FROM sessions
+		WHERE account_id = $1 AND session_id = $2`, v.AccountID(), v.SessionID)
+	if err != nil {
+		return 0, err
+	}
+	ended, err := result.RowsAffected()
+	if err != nil || ended == 0 {
+		return 0, err
+	}
+	return int(ended), audit(ctx, tx, v, v.AccountID(), event{Action: graph.SignedOut, User: &v.User.UserID, Summary: summary})
 }

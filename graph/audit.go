@@ -16,6 +16,19 @@ const (
 	SignedOut      AuditAction = "SIGNED_OUT"
 	UserInvited    AuditAction = "USER_INVITED"
 	UserJoined     AuditAction = "USER_JOINED"
+
+	InvitationResent AuditAction = "INVITATION_RESENT"
+	InvitationTaken  AuditAction = "INVITATION_REVOKED"
+	UserAllowed      AuditAction = "USER_CAPABILITIES_CHANGED"
+	UserWasDisabled  AuditAction = "USER_DISABLED"
+	UserWasEnabled   AuditAction = "USER_ENABLED"
+	UserRemoved      AuditAction = "USER_REMOVED"
+	OwnershipPassed  AuditAction = "OWNERSHIP_TRANSFERRED"
+	SignInRefused    AuditAction = "SIGN_IN_REFUSED"
+	SessionRevoked   AuditAction = "SESSION_REVOKED"
+	ProfileChanged   AuditAction = "PROFILE_CHANGED"
+	PasswordChanged  AuditAction = "PASSWORD_CHANGED"
+
 	GrantWasOn     AuditAction = "GRANT_ENABLED"
 	GrantWasOff    AuditAction = "GRANT_DISABLED"
 	GrantWasReset  AuditAction = "GRANT_RESET"
@@ -26,12 +39,11 @@ const (
 	KeyWasDeleted  AuditAction = "KEY_DELETED"
 	SecretRotated  AuditAction = "SECRET_ROTATED"
 
-	KeyRequested         AuditAction = "KEY_REQUESTED"
-	KeyRequestDecided    AuditAction = "KEY_REQUEST_DECIDED"
-	TokenCreated         AuditAction = "TOKEN_CREATED"
-	TokenWasRevoked      AuditAction = "TOKEN_REVOKED"
-	AccountChanged       AuditAction = "ACCOUNT_CHANGED"
-	OwnershipTransferred AuditAction = "OWNERSHIP_TRANSFERRED"
+	KeyRequested      AuditAction = "KEY_REQUESTED"
+	KeyRequestDecided AuditAction = "KEY_REQUEST_DECIDED"
+	TokenCreated      AuditAction = "TOKEN_CREATED"
+	TokenWasRevoked   AuditAction = "TOKEN_REVOKED"
+	AccountChanged    AuditAction = "ACCOUNT_CHANGED"
 )
 
 // Actor is who did something: a *User, an *AccessToken or an *Operator.

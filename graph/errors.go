@@ -3,6 +3,7 @@ package graph
 import (
 	"errors"
 	"strings"
+	"time"
 )
 
 // Code names what went wrong; it is the stable part of every error that reaches a caller.
@@ -13,6 +14,7 @@ const (
 	Unauthenticated  Code = "UNAUTHENTICATED"
 	Forbidden        Code = "FORBIDDEN"
 	BadUserInput     Code = "BAD_USER_INPUT"
+	RateLimited      Code = "RATE_LIMITED"
 	TooComplex       Code = "COMPLEXITY_LIMIT_EXCEEDED"
 	AccountSuspended Code = "ACCOUNT_SUSPENDED"
 	Unavailable      Code = "UNAVAILABLE"
@@ -45,6 +47,8 @@ type Error struct {
 	// LimitReached.
 	Rule, Parameter string
 	Limit           int
+	// RetryAfter is how long to wait before another try, for RateLimited.
+	RetryAfter time.Duration
 }
 
 // Error gives code, path and sentence.

@@ -72,6 +72,7 @@ const (
 	KindAuditEvent  Kind = "evt"
 	KindKeyRequest  Kind = "req"
 	KindAccessToken Kind = "tok"
+	KindSession     Kind = "ses"
 )
 
 // parts gives how many UUIDs an ID of kind k holds: the account, then the object, for a grant user and key. Zero
@@ -80,7 +81,7 @@ func (k Kind) parts() int {
 	switch k {
 	case KindAccount:
 		return 1
-	case KindUser, KindKey, KindInvitation, KindAuditEvent, KindKeyRequest, KindAccessToken:
+	case KindUser, KindKey, KindInvitation, KindAuditEvent, KindKeyRequest, KindAccessToken, KindSession:
 		return 2
 	case KindGrant:
 		return 3

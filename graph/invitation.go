@@ -1,8 +1,11 @@
 package graph
 
 import (
+	"errors"
 	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // InvitationStatus is the state of an invitation.
@@ -106,4 +109,58 @@ type AcceptInvitationInput struct {
 	Token       string
 	DisplayName *string
 	Password    string
+}
+
+// InvitationIDInput names an invitation.
+type InvitationIDInput struct{ InvitationID ID }
+
+// MayResend checks that v may send the invitation again, with the keys that it will have then. A new link is in the
+// answer, so v gives what the invitation gives: NotAllowed for what MayInvite refuses, and for operators unless it
+// invites a primary user. InvalidState when it is accepted or revoked.
+func (v *Viewer) MayResend(i *Invitation, keys int) error {
+	const path = "input.invitationId"
+	switch {
+	case v.Kind == KindOperator && !i.ForPrimary:
+		return refuse(NotAllowed, path, "The provider sends invitations of primary users only.")
+	case v.Kind != KindOperator && i.ForPrimary:
+		return refuse(NotAllowed, path, "The provider invites the primary user.")
+	case i.Status != InvitationPending && i.Status != InvitationExpired:
+		return refuse(InvalidState, path, "The invitation is accepted or revoked.")
+	case v.Kind == KindOperator:
+		return nil
+	}
+	if e, refused := errors.AsType[*Error](v.MayInvite(i.Granted, keys)); refused {
+		return e.At(path)
+	}
+	return nil
+}
+
+// MayRevoke checks that v may withdraw the invitation: NotAllowed when it invites the primary user, or gives a
+// capability that v lacks; InvalidState when it is accepted.
+func (v *Viewer) MayRevoke(i *Invitation) error {
+	const path = "input.invitationId"
+	switch {
+	case i.ForPrimary:
+		return refuse(NotAllowed, path, "The provider invites the primary user.")
+	case !v.capabilities().Contains(i.Granted):
+		return refuse(NotAllowed, path, "The invitation gives a capability that you do not hold.")
+	case i.Status == InvitationAccepted:
+		return refuse(InvalidState, path, "The invitation is accepted.")
+	}
+	return nil
+}
+
+// InvitationPreview is what the holder of an invitation's link may know before they accept.
+type InvitationPreview struct {
+	AccountName   string
+	InvitedByName *string // nil when the provider invited, or the user is gone
+	Email         string
+	ExpiresAt     time.Time
+}
+
+// MaskedEmail gives the invited address with all but the first character of its name hidden.
+func (p *InvitationPreview) MaskedEmail() string {
+	name, domain, _ := strings.Cut(p.Email, "@")
+	_, size := utf8.DecodeRuneInString(name)
+	return name[:size] + "…@" + domain
 }

@@ -3,6 +3,7 @@ package resolvers
 import (
 	"context"
 	"sync"
+	"time"
 
 	"grantwood/db"
 	"grantwood/graph"
@@ -14,6 +15,8 @@ type Caller struct {
 	// SessionStarted and SessionEnded, when set, tell the transport, which keeps a cookie.
 	SessionStarted func(*db.Session)
 	SessionEnded   func()
+	// RetryAfter, when set, tells the transport that the caller has to wait before another try.
+	RetryAfter func(time.Duration)
 
 	mu         sync.Mutex
 	viewer     *graph.Viewer
@@ -64,6 +67,15 @@ func (c *Caller) ended(r graph.Request) {
 	c.become(&graph.Viewer{Request: r})
 	if c.SessionEnded != nil {
 		c.SessionEnded()
+	}
+}
+
+// retryAfter tells the transport that the caller has to wait.
+func (c *Caller) retryAfter(wait time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.RetryAfter != nil {
+		c.RetryAfter(wait)
 	}
 }
 

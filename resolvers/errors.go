@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"runtime/debug"
 	"strconv"
 
@@ -44,6 +45,10 @@ func (r *Resolver) Present(ctx context.Context, err error) *gqlerror.Error {
 
 func shown(ctx context.Context, err error, e *graph.Error) *gqlerror.Error {
 	out := &gqlerror.Error{Message: e.Message, Path: graphql.GetPath(ctx), Extensions: map[string]any{"code": string(e.Code)}}
+	if e.RetryAfter > 0 {
+		out.Extensions["retryAfter"] = int(math.Ceil(e.RetryAfter.Seconds()))
+		caller(ctx).retryAfter(e.RetryAfter)
+	}
 	if fc := graphql.GetFieldContext(ctx); fc != nil {
 		out.Path = fc.Path()
 		if fc.Field.Field != nil && fc.Field.Position != nil {

@@ -18,6 +18,11 @@ func (r mutation) AcceptInvitation(ctx context.Context, input graph.AcceptInvita
 	return signedIn(ctx, s, err)
 }
 
+func (r mutation) SwitchAccount(ctx context.Context, input graph.SwitchAccountInput) (*generated.SignInPayload, error) {
+	s, err := r.DB.SwitchAccount(ctx, viewer(ctx), input.AccountID)
+	return signedIn(ctx, s, err)
+}
+
 // signedIn makes the person of a new session the caller and shows its token.
 func signedIn(ctx context.Context, s *db.Session, err error) (*generated.SignInPayload, error) {
 	problems, err := userErrors(err)
@@ -28,12 +33,35 @@ func signedIn(ctx context.Context, s *db.Session, err error) (*generated.SignInP
 	return &generated.SignInPayload{UserErrors: problems, SessionToken: &s.Token, ExpiresAt: &s.ExpiresAt, Viewer: s.Viewer}, nil
 }
 
-func (r mutation) SignOut(ctx context.Context) (*generated.SignOutPayload, error) {
-	v := viewer(ctx)
-	ended, err := r.DB.SignOut(ctx, v)
+func (r mutation) SignOut(ctx context.Context, input graph.SignOutInput) (*generated.SignOutPayload, error) {
+	v, signOut := viewer(ctx), r.DB.SignOut
+	if input.Everywhere {
+		signOut = r.DB.SignOutEverywhere
+	}
+	ended, err := signOut(ctx, v)
 	if err != nil {
 		return nil, err
 	}
 	caller(ctx).ended(v.Request)
 	return &generated.SignOutPayload{UserErrors: []graph.UserError{}, EndedSessions: &ended}, nil
+}
+
+func (r mutation) RevokeSession(ctx context.Context, input graph.RevokeSessionInput) (*generated.RevokeSessionPayload, error) {
+	v := viewer(ctx)
+	problems, err := userErrors(r.DB.RevokeSession(ctx, v, input.SessionID))
+	if err != nil || len(problems) > 0 {
+		return &generated.RevokeSessionPayload{UserErrors: problems}, err
+	}
+	if input.SessionID.In(v.AccountID(), graph.KindSession) == v.SessionID {
+		caller(ctx).ended(v.Request)
+	}
+	return &generated.RevokeSessionPayload{UserErrors: problems, RevokedSessionID: &input.SessionID}, nil
+}
+
+func (r viewerFields) Memberships(ctx context.Context, obj *graph.Viewer) ([]*graph.Membership, error) {
+	return r.DB.Memberships(ctx, obj)
+}
+
+func (r viewerFields) Sessions(ctx context.Context, obj *graph.Viewer) ([]*graph.Session, error) {
+	return r.DB.Sessions(ctx, obj)
 }

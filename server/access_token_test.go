@@ -1,7 +1,6 @@
 package server_test
 
 import (
-	"fmt"
 	"maps"
 	"testing"
 	"time"
@@ -61,14 +60,7 @@ func (w *world) events(t testing.TB, n int) []string {
 	return list
 }
 
-func refusedAt(field, code, message string) string {
-	return fmt.Sprintf(`{"data":{%q:null},"errors":[{"message":%q,"path":[%q],"extensions":{"code":%q}}]}`, field, message, field, code)
-}
-
-const (
-	signInFirst = "Sign in first, or again: the credentials are missing or no longer valid."
-	noObject    = "There is no such object, or it is not visible to you."
-)
+const noObject = "There is no such object, or it is not visible to you."
 
 func TestCreateAccessToken(t *testing.T) {
 	t.Parallel()
@@ -128,9 +120,9 @@ func TestCreateAccessTokenIsRefused(t *testing.T) {
 		in   map[string]any
 		want string
 	}{
-		{"unauthenticated", nobody(), nil, refusedAt("createAccessToken", "UNAUTHENTICATED", signInFirst)},
-		{"forbidden", reporting.client, nil, refusedAt("createAccessToken", "FORBIDDEN", "This needs the capability MANAGE_TOKENS.")},
-		{"operator", operator(t, graph.ScopeAdmin), nil, refusedAt("createAccessToken", "FORBIDDEN", "This is not for callers of the kind OPERATOR.")},
+		{"unauthenticated", nobody(), nil, deniedTo("createAccessToken", "UNAUTHENTICATED", signInFirst)},
+		{"forbidden", reporting.client, nil, deniedTo("createAccessToken", "FORBIDDEN", "This needs the capability MANAGE_TOKENS.")},
+		{"operator", operator(t, graph.ScopeAdmin), nil, deniedTo("createAccessToken", "FORBIDDEN", "This is not for callers of the kind OPERATOR.")},
 		{"hidden", admin.client, map[string]any{"keyIds": []string{europe, asia}}, hidden},
 		{"missing", admin.client, map[string]any{"keyIds": []string{europe, europe[:len(europe)-8] + "00000000"}}, hidden},
 		{"malformed", admin.client, map[string]any{"keyIds": []string{europe, "nonsense"}}, hidden},
@@ -178,9 +170,9 @@ func TestRevokeAccessToken(t *testing.T) {
 		id   string
 		want string
 	}{
-		{"unauthenticated", nobody(), id, refusedAt("revokeAccessToken", "UNAUTHENTICATED", signInFirst)},
-		{"forbidden", reporting.client, id, refusedAt("revokeAccessToken", "FORBIDDEN", "This needs the capability MANAGE_TOKENS.")},
-		{"by the token", partner, id, refusedAt("revokeAccessToken", "FORBIDDEN", "This is not for callers of the kind TOKEN.")},
+		{"unauthenticated", nobody(), id, deniedTo("revokeAccessToken", "UNAUTHENTICATED", signInFirst)},
+		{"forbidden", reporting.client, id, deniedTo("revokeAccessToken", "FORBIDDEN", "This needs the capability MANAGE_TOKENS.")},
+		{"by the token", partner, id, deniedTo("revokeAccessToken", "FORBIDDEN", "This is not for callers of the kind TOKEN.")},
 		{"of another account, hidden", tokens.client, foreign, missing},
 		{"missing", tokens.client, id[:len(id)-8] + "00000000", missing},
 		{"malformed", tokens.client, "nonsense", missing},
@@ -193,7 +185,7 @@ func TestRevokeAccessToken(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", row.name, diff)
 		}
 	}
-	partner.expect(t, `{ viewer { kind } }`, nil, refusedAt("viewer", "UNAUTHENTICATED", signInFirst))
+	partner.expect(t, `{ viewer { kind } }`, nil, deniedTo("viewer", "UNAUTHENTICATED", signInFirst))
 	want := []string{"TOKEN_REVOKED Revoked the access token Partner.", "TOKEN_CREATED Created the access token Partner."}
 	if diff := cmp.Diff(want, w.events(t, 2)); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)

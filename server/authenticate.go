@@ -3,8 +3,10 @@ package server
 import (
 	"context"
 	"crypto/rand"
+	"math"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -75,6 +77,9 @@ func (s *Server) authenticated(next http.Handler) http.Handler {
 		}
 		c := resolvers.NewCaller(v)
 		c.SessionStarted = func(session *db.Session) { s.setCookie(w, session.Token, session.ExpiresAt) }
+		c.RetryAfter = func(wait time.Duration) {
+			w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+		}
 		c.SessionEnded = func() { s.setCookie(w, "", time.Unix(0, 0)) }
 		next.ServeHTTP(w, r.WithContext(resolvers.WithCaller(ctx, c)))
 	})

@@ -58,6 +58,7 @@ func plainOperations() []operation {
 		`{ account { accessTokens(first: 1) { ` + pageFields + ` edges { cursor node { id keys { name } } } } } }`,
 		`{ accounts { totalCount nodes { id name primaryUser { id } masterKey { id } } } }`,
 		`{ verifyApiKey(key: "x", secret: "x") { result accountId keyId } }`,
+		`{ viewer { memberships { accountId accountName role current } sessions { id accountName createdAt lastUsedAt expiresAt current ipAddress } } }`,
 		`{ account { id name status currency createdAt limits { maxUsers maxApiKeys } primaryUser { ` + userFields + ` } masterKey { ` + keyFields + ` } } }`,
 		`{ account { apiKeys { ` + pageFields + ` nodes { ` + keyFields + ` } } } }`,
 		`{ account { apiKeys(first: 1) { ` + pageFields + ` edges { cursor node { id } } } } }`,
@@ -194,8 +195,38 @@ func mutationOperations(o demoObjects) []operation {
 	for _, email := range []string{"alice@globex.example", "owner@initech.example", "nobody@test.example"} {
 		list = append(list, operation{`mutation($e: String!) { signIn(input: {email: $e, password: "a wrong password"}) { ` + errorFields + ` } }`, map[string]any{"e": email}})
 	}
+	for i := 0; i < len(o.users); i += 3 {
+		u := map[string]any{"u": o.users[i].ID}
+		list = append(list,
+			operation{`mutation($u: ID!) { setUserStatus(input: {userId: $u, status: ACTIVE}) { ` + errorFields + ` user { ` + userFields + ` } } }`, u},
+			operation{`mutation($u: ID!) { setUserCapabilities(input: {userId: $u, access: {role: PRIMARY}}) { ` + errorFields + ` user { id } } }`, u})
+	}
+	for _, u := range []string{o.users[4].ID, o.users[len(o.users)-1].ID, "nonsense"} {
+		list = append(list, operation{`mutation($u: ID!) { transferOwnership(input: {userId: $u, currentPassword: "a wrong password", formerOwnerAccess: {role: REPORTING}}) { ` +
+			errorFields + ` account { id } } }`, map[string]any{"u": u}})
+	}
+	// These invitations are accepted.
+	for _, i := range []string{o.invitations[1], o.invitations[7], o.invitations[len(o.invitations)-1], "nonsense"} {
+		v := map[string]any{"i": i}
+		list = append(list,
+			operation{`mutation($i: ID!) { resendInvitation(input: {invitationId: $i}) { ` + errorFields + ` invitation { ` + invitationFields + ` } link } }`, v},
+			operation{`mutation($i: ID!) { revokeInvitation(input: {invitationId: $i}) { ` + errorFields + ` invitation { ` + invitationFields + ` } } }`, v})
+	}
+	for _, id := range []string{o.keys[3].ID, o.users[20].ID, "ses_" + strings.Repeat("0", 52), "acc_" + strings.Repeat("0", 26), "nonsense"} {
+		v := map[string]any{"id": id}
+		list = append(list,
+			operation{`mutation($id: ID!) { switchAccount(input: {accountId: $id}) { ` + errorFields + ` sessionToken } }`, v},
+			operation{`mutation($id: ID!) { revokeSession(input: {sessionId: $id}) { ` + errorFields + ` revokedSessionId } }`, v},
+			operation{`mutation($id: ID!) { removeUser(input: {userId: "nonsense"}) { ` + errorFields + ` removedUserId } setUserStatus(input: {userId: $id, status: ACTIVE}) { ` + errorFields + ` } }`, v})
+	}
+	for _, email := range []string{"bruno@globex.example", "owner@initech.example", "nobody@test.example"} {
+		list = append(list, operation{`mutation($e: String!) { requestPasswordReset(input: {email: $e}) { ` + errorFields + ` } }`, map[string]any{"e": email}})
+	}
 	return append(list,
 		operation{`mutation { requestApiKey(input: {name: "X", kind: OTHER, reason: ""}) { ` + errorFields + ` keyRequest { id } } }`, nil},
+		operation{`{ invitationPreview(token: "gwi_0000000000000000000000") { accountName } }`, nil},
+		operation{`mutation { resetPassword(input: {token: "gwr_0000000000000000000000", newPassword: "a password of twelve"}) { ` + errorFields + ` } }`, nil},
+		operation{`mutation { changePassword(input: {currentPassword: "a wrong password", newPassword: "a password of twelve"}) { ` + errorFields + ` } }`, nil},
 		operation{`mutation { createAccount(input: {name: "X", currency: "EUR", primaryEmail: "x@test.example"}) { ` + errorFields + ` } }`, nil},
 		operation{`mutation { acceptInvitation(input: {token: "gwi_0000000000000000000000", password: "a password of twelve"}) { ` + errorFields + ` } }`, nil})
 }

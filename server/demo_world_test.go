@@ -48,7 +48,7 @@ func demoDatabase(t *testing.T) string {
 var copying sync.Mutex
 
 // sql gives a connection of the test's own to a database.
-func sql(t *testing.T, name string) *sqlx.DB {
+func sql(t testing.TB, name string) *sqlx.DB {
 	t.Helper()
 	pool, err := sqlx.Open("postgres", dbtest.DSN(t, name))
 	if err != nil {

@@ -47,7 +47,7 @@ func TestTokenShrinksWithItsCreator(t *testing.T) {
 	europe, asia := w.key(t, "Europe"), w.key(t, "Asia")
 	admin := w.user(t, invitee{role: graph.RoleAdministrator, keys: []string{europe, asia}})
 	partner, id := tokenOf(t, admin.client, []graph.Capability{graph.ViewUsage, graph.RotateSecrets}, europe, asia)
-	gone := refusedAt("viewer", "UNAUTHENTICATED", signInFirst)
+	gone := deniedTo("viewer", "UNAUTHENTICATED", signInFirst)
 	sees := func(capabilities, keys string) string {
 		return `{"data":{"viewer":{"kind":"TOKEN","capabilities":[` + capabilities + `],"user":null,"accessToken":{"id":"` + id + `","name":"Partner",
 			"keys":[` + keys + `],"createdBy":null},"apiKey":null,"operator":null,"account":{"id":"` + w.account + `"}}}}`
@@ -171,7 +171,7 @@ func TestKeyAsViewer(t *testing.T) {
 	k := w.credential(t, "Europe")
 	c := keyed(w.owner.api, k.key, k.secret)
 	good := `{"data":{"viewer":{"kind":"KEY","capabilities":["VIEW_USAGE"],"user":null,"accessToken":null,"apiKey":{"name":"Europe"},"operator":null,"account":{"id":"` + w.account + `"}}}}`
-	bad := refusedAt("viewer", "UNAUTHENTICATED", signInFirst)
+	bad := deniedTo("viewer", "UNAUTHENTICATED", signInFirst)
 	secrets := func(current, previous, ends string) func() {
 		return func() {
 			shared(t).MustExec(`UPDATE api_keys SET secret_hash = sha256($3::text::bytea), previous_secret_hash = sha256($4::text::bytea), previous_secret_expires_at = $5

@@ -39,6 +39,18 @@ curl -s `+s.PublicURL+`/graphql -H 'Content-Type: application/json' -d '{
 `)
 }
 
+// password tells somebody who opens the link for a new password how to set it.
+func (s *Server) password(w http.ResponseWriter, _ *http.Request) {
+	text(w, http.StatusOK, `You asked for a new password.
+
+The part of this page's address after # is your token; it works once, for an hour. Choose at least 12 characters:
+
+curl -s `+s.PublicURL+`/graphql -H 'Content-Type: application/json' -d '{
+  "query": "mutation($in: ResetPasswordInput!) { resetPassword(input: $in) { userErrors { code message path } } }",
+  "variables": {"in": {"token": "…", "newPassword": "…"}}}'
+`)
+}
+
 func text(w http.ResponseWriter, status int, body string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("X-Content-Type-Options", "nosniff")

@@ -161,9 +161,9 @@ func TestVerifyApiKey(t *testing.T) {
 		}
 	}
 	args := map[string]any{"k": k.key, "s": k.secret}
-	nobody().expect(t, verify, args, refusedAt("verifyApiKey", "UNAUTHENTICATED", signInFirst))
-	w.owner.expect(t, verify, args, refusedAt("verifyApiKey", "FORBIDDEN", "This is not for callers of the kind USER."))
-	operator(t, graph.ScopeAdmin).expect(t, verify, args, refusedAt("verifyApiKey", "FORBIDDEN", "This needs the scope VERIFY."))
+	nobody().expect(t, verify, args, deniedTo("verifyApiKey", "UNAUTHENTICATED", signInFirst))
+	w.owner.expect(t, verify, args, deniedTo("verifyApiKey", "FORBIDDEN", "This is not for callers of the kind USER."))
+	operator(t, graph.ScopeAdmin).expect(t, verify, args, deniedTo("verifyApiKey", "FORBIDDEN", "This needs the scope VERIFY."))
 	gateway.expect(t, verify, map[string]any{"k": "", "s": "x"}, `{"data":{"verifyApiKey":null},"errors":[{"message":"At least 1 character.",
 		"path":["verifyApiKey"],"extensions":{"code":"BAD_USER_INPUT","argument":["key"]}}]}`)
 }
@@ -192,9 +192,9 @@ func TestUpdateAccount(t *testing.T) {
 		want   string
 		events []string
 	}{
-		{"unauthenticated", nobody(), in{"accountId": w.account}, refusedAt("updateAccount", "UNAUTHENTICATED", signInFirst), nil},
-		{"forbidden", w.owner.client, in{"accountId": w.account}, refusedAt("updateAccount", "FORBIDDEN", "This is not for callers of the kind USER."), nil},
-		{"without the scope", operator(t, graph.ScopeSupport), in{"accountId": w.account}, refusedAt("updateAccount", "FORBIDDEN", "This needs the scope ADMIN."), nil},
+		{"unauthenticated", nobody(), in{"accountId": w.account}, deniedTo("updateAccount", "UNAUTHENTICATED", signInFirst), nil},
+		{"forbidden", w.owner.client, in{"accountId": w.account}, deniedTo("updateAccount", "FORBIDDEN", "This is not for callers of the kind USER."), nil},
+		{"without the scope", operator(t, graph.ScopeSupport), in{"accountId": w.account}, deniedTo("updateAccount", "FORBIDDEN", "This needs the scope ADMIN."), nil},
 		{"missing", admin, in{"accountId": "acc_" + strings.Repeat("0", 26)}, refused("NOT_FOUND", noObject, "accountId"), nil},
 		{"malformed", admin, in{"accountId": "nonsense"}, refused("NOT_FOUND", noObject, "accountId"), nil},
 		{"another kind", admin, in{"accountId": w.master}, refused("NOT_FOUND", noObject, "accountId"), nil},
@@ -210,7 +210,7 @@ func TestUpdateAccount(t *testing.T) {
 		{"repeated", admin, in{"accountId": w.account, "status": "SUSPENDED", "maxUsers": 2, "maxApiKeys": 1}, done("SUSPENDED", "2", "1", w.owner.id), nil},
 		{"reactivate", admin, in{"accountId": w.account, "status": "ACTIVE"}, done("ACTIVE", "2", "1", w.owner.id), []string{"ACCOUNT_CHANGED Changed the account Test."}},
 		{"another owner", admin, in{"accountId": w.account, "primaryUserId": next.id}, done("ACTIVE", "2", "1", next.id),
-			[]string{"OWNERSHIP_TRANSFERRED " + name(next) + " is the primary user.", "OWNERSHIP_TRANSFERRED " + name(w.owner) + " is no longer the primary user."}},
+			[]string{"OWNERSHIP_TRANSFERRED " + name(next) + " is the owner now.", "USER_CAPABILITIES_CHANGED " + name(w.owner) + " is no longer the owner."}},
 		{"another owner, repeated", admin, in{"accountId": w.account, "primaryUserId": next.id}, done("ACTIVE", "2", "1", next.id), nil},
 	} {
 		reader := w
@@ -225,10 +225,10 @@ func TestUpdateAccount(t *testing.T) {
 			t.Errorf("%s: events %q, want %q", step.name, got, step.events)
 		}
 	}
-	next.expect(t, `{ account { auditEvents(first: 20, filter: {actions: [ACCOUNT_CHANGED, OWNERSHIP_TRANSFERRED]}) { nodes {
+	next.expect(t, `{ account { auditEvents(first: 20, filter: {actions: [ACCOUNT_CHANGED, OWNERSHIP_TRANSFERRED, USER_CAPABILITIES_CHANGED]}) { nodes {
 		actor { ... on Operator { label scopes } } user { id } changes { field before after } } } } }`, nil, `{"data":{"account":{"auditEvents":{"nodes":[
-		{"actor":{"label":"Test provider","scopes":null},"user":{"id":"`+next.id+`"},"changes":[{"field":"role","before":"REPORTING","after":"PRIMARY"}]},
-		{"actor":{"label":"Test provider","scopes":null},"user":{"id":"`+w.owner.id+`"},"changes":[{"field":"role","before":"PRIMARY","after":"REPORTING"}]},
+		{"actor":{"label":"Test provider","scopes":null},"user":{"id":"`+next.id+`"},"changes":[{"field":"role","before":"REPORTING","after":"PRIMARY"},{"field":"capabilities","before":"VIEW_USAGE","after":"`+everyCapability+`"}]},
+		{"actor":{"label":"Test provider","scopes":null},"user":{"id":"`+w.owner.id+`"},"changes":[{"field":"role","before":"PRIMARY","after":"REPORTING"},{"field":"capabilities","before":"`+everyCapability+`","after":"VIEW_USAGE"}]},
 		{"actor":{"label":"Test provider","scopes":null},"user":null,"changes":[{"field":"status","before":"SUSPENDED","after":"ACTIVE"}]},
 		{"actor":{"label":"Test provider","scopes":null},"user":null,"changes":[{"field":"status","before":"ACTIVE","after":"SUSPENDED"},
 			{"field":"maxUsers","before":"100","after":"2"},{"field":"maxApiKeys","before":"100","after":"1"}]}]}}}}`)
@@ -237,6 +237,9 @@ func TestUpdateAccount(t *testing.T) {
 	next.expect(t, `mutation { createApiKey(input: {name: "More", kind: OTHER}) { userErrors { code ... on LimitError { limit } } } }`, nil,
 		`{"data":{"createApiKey":{"userErrors":[{"code":"LIMIT_REACHED","limit":1}]}}}`)
 }
+
+// everyCapability is how the trail writes what an owner may do.
+const everyCapability = "VIEW_USAGE, ROTATE_SECRETS, MANAGE_KEYS, MANAGE_USERS, MANAGE_GRANTS, MANAGE_TOKENS, VIEW_BILLING, MANAGE_PAYMENTS, MANAGE_NUMBERS, VIEW_AUDIT"
 
 // name is the display name of somebody who gave none.
 func name(m member) string { return strings.TrimSuffix(m.email, "@test.example") }
@@ -295,7 +298,7 @@ func TestAccounts(t *testing.T) {
 	if len(found.([]any)) == 0 {
 		t.Error("no account is found by a part of its name")
 	}
-	w.owner.expect(t, `{ accounts { totalCount } }`, nil, refusedAt("accounts", "FORBIDDEN", "This is not for callers of the kind USER."))
+	w.owner.expect(t, `{ accounts { totalCount } }`, nil, deniedTo("accounts", "FORBIDDEN", "This is not for callers of the kind USER."))
 	support.expect(t, `{ accounts(after: "nonsense") { totalCount } }`, nil, `{"data":{"accounts":null},"errors":[{"message":"The cursor does not belong to this list and order.",
 		"path":["accounts"],"extensions":{"code":"BAD_USER_INPUT","argument":["after"]}}]}`)
 }

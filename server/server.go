@@ -58,6 +58,7 @@ func New(c Config) *Server {
 	mux.HandleFunc("GET /healthz", s.healthy)
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.HandleFunc("GET /invitation", s.invitation)
+	mux.HandleFunc("GET /password", s.password)
 	mux.HandleFunc("GET /{$}", s.welcome)
 	s.routes = s.observed(mux)
 	return s

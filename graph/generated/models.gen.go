@@ -92,6 +92,28 @@ func (this APIKeyPayload) GetUserErrors() []graph.UserError {
 	return interfaceSlice
 }
 
+// Result of changing a password.
+type ChangePasswordPayload struct {
+	// Problems; empty on success.
+	UserErrors []graph.UserError `json:"userErrors"`
+	// How many other sessions were ended.
+	EndedSessions *int `json:"endedSessions,omitempty"`
+}
+
+func (ChangePasswordPayload) IsPayload() {}
+
+// Problems that the caller can correct; nothing was changed when there are any.
+func (this ChangePasswordPayload) GetUserErrors() []graph.UserError {
+	if this.UserErrors == nil {
+		return nil
+	}
+	interfaceSlice := make([]graph.UserError, 0, len(this.UserErrors))
+	for _, concrete := range this.UserErrors {
+		interfaceSlice = append(interfaceSlice, concrete)
+	}
+	return interfaceSlice
+}
+
 // A new access token.
 type CreateAccessTokenPayload struct {
 	// Problems; empty on success.
@@ -166,6 +188,28 @@ func (this CreateAPIKeyPayload) GetUserErrors() []graph.UserError {
 	return interfaceSlice
 }
 
+// A changed invitation.
+type InvitationPayload struct {
+	// Problems; empty on success.
+	UserErrors []graph.UserError `json:"userErrors"`
+	// The invitation.
+	Invitation *graph.Invitation `json:"invitation,omitempty"`
+}
+
+func (InvitationPayload) IsPayload() {}
+
+// Problems that the caller can correct; nothing was changed when there are any.
+func (this InvitationPayload) GetUserErrors() []graph.UserError {
+	if this.UserErrors == nil {
+		return nil
+	}
+	interfaceSlice := make([]graph.UserError, 0, len(this.UserErrors))
+	for _, concrete := range this.UserErrors {
+		interfaceSlice = append(interfaceSlice, concrete)
+	}
+	return interfaceSlice
+}
+
 // A sent invitation.
 type InviteUserPayload struct {
 	// Problems; empty on success.
@@ -218,6 +262,90 @@ type Mutation struct {
 
 // Entry points for reading.
 type Query struct {
+}
+
+// A removed user.
+type RemoveUserPayload struct {
+	// Problems; empty on success.
+	UserErrors []graph.UserError `json:"userErrors"`
+	// ID of the removed user, which names nobody any more.
+	RemovedUserID *graph.ID `json:"removedUserId,omitempty"`
+}
+
+func (RemoveUserPayload) IsPayload() {}
+
+// Problems that the caller can correct; nothing was changed when there are any.
+func (this RemoveUserPayload) GetUserErrors() []graph.UserError {
+	if this.UserErrors == nil {
+		return nil
+	}
+	interfaceSlice := make([]graph.UserError, 0, len(this.UserErrors))
+	for _, concrete := range this.UserErrors {
+		interfaceSlice = append(interfaceSlice, concrete)
+	}
+	return interfaceSlice
+}
+
+// Result of asking for a link.
+type RequestPasswordResetPayload struct {
+	// Problems; empty on success, and when nobody has the address.
+	UserErrors []graph.UserError `json:"userErrors"`
+}
+
+func (RequestPasswordResetPayload) IsPayload() {}
+
+// Problems that the caller can correct; nothing was changed when there are any.
+func (this RequestPasswordResetPayload) GetUserErrors() []graph.UserError {
+	if this.UserErrors == nil {
+		return nil
+	}
+	interfaceSlice := make([]graph.UserError, 0, len(this.UserErrors))
+	for _, concrete := range this.UserErrors {
+		interfaceSlice = append(interfaceSlice, concrete)
+	}
+	return interfaceSlice
+}
+
+// Result of setting a password with a link.
+type ResetPasswordPayload struct {
+	// Problems; empty on success.
+	UserErrors []graph.UserError `json:"userErrors"`
+}
+
+func (ResetPasswordPayload) IsPayload() {}
+
+// Problems that the caller can correct; nothing was changed when there are any.
+func (this ResetPasswordPayload) GetUserErrors() []graph.UserError {
+	if this.UserErrors == nil {
+		return nil
+	}
+	interfaceSlice := make([]graph.UserError, 0, len(this.UserErrors))
+	for _, concrete := range this.UserErrors {
+		interfaceSlice = append(interfaceSlice, concrete)
+	}
+	return interfaceSlice
+}
+
+// An ended session.
+type RevokeSessionPayload struct {
+	// Problems; empty on success.
+	UserErrors []graph.UserError `json:"userErrors"`
+	// ID of the ended session.
+	RevokedSessionID *graph.ID `json:"revokedSessionId,omitempty"`
+}
+
+func (RevokeSessionPayload) IsPayload() {}
+
+// Problems that the caller can correct; nothing was changed when there are any.
+func (this RevokeSessionPayload) GetUserErrors() []graph.UserError {
+	if this.UserErrors == nil {
+		return nil
+	}
+	interfaceSlice := make([]graph.UserError, 0, len(this.UserErrors))
+	for _, concrete := range this.UserErrors {
+		interfaceSlice = append(interfaceSlice, concrete)
+	}
+	return interfaceSlice
 }
 
 // A new secret.
@@ -302,7 +430,7 @@ func (this SignInPayload) GetUserErrors() []graph.UserError {
 	return interfaceSlice
 }
 
-// Ended session.
+// Ended sessions.
 type SignOutPayload struct {
 	// Problems; empty on success.
 	UserErrors []graph.UserError `json:"userErrors"`
@@ -324,12 +452,78 @@ func (this SignOutPayload) GetUserErrors() []graph.UserError {
 	return interfaceSlice
 }
 
+// Ownership handed over.
+type TransferOwnershipPayload struct {
+	// Problems; empty on success.
+	UserErrors []graph.UserError `json:"userErrors"`
+	// The account with its new owner.
+	Account *graph.Account `json:"account,omitempty"`
+}
+
+func (TransferOwnershipPayload) IsPayload() {}
+
+// Problems that the caller can correct; nothing was changed when there are any.
+func (this TransferOwnershipPayload) GetUserErrors() []graph.UserError {
+	if this.UserErrors == nil {
+		return nil
+	}
+	interfaceSlice := make([]graph.UserError, 0, len(this.UserErrors))
+	for _, concrete := range this.UserErrors {
+		interfaceSlice = append(interfaceSlice, concrete)
+	}
+	return interfaceSlice
+}
+
+// The changed caller.
+type UpdateProfilePayload struct {
+	// Problems; empty on success.
+	UserErrors []graph.UserError `json:"userErrors"`
+	// The caller.
+	User *graph.User `json:"user,omitempty"`
+}
+
+func (UpdateProfilePayload) IsPayload() {}
+
+// Problems that the caller can correct; nothing was changed when there are any.
+func (this UpdateProfilePayload) GetUserErrors() []graph.UserError {
+	if this.UserErrors == nil {
+		return nil
+	}
+	interfaceSlice := make([]graph.UserError, 0, len(this.UserErrors))
+	for _, concrete := range this.UserErrors {
+		interfaceSlice = append(interfaceSlice, concrete)
+	}
+	return interfaceSlice
+}
+
 // Sort order of users.
 type UserOrder struct {
 	// Sort field.
 	Field UserOrderField `json:"field"`
 	// Direction.
 	Direction graph.OrderDirection `json:"direction"`
+}
+
+// A changed user.
+type UserPayload struct {
+	// Problems; empty on success.
+	UserErrors []graph.UserError `json:"userErrors"`
+	// The user.
+	User *graph.User `json:"user,omitempty"`
+}
+
+func (UserPayload) IsPayload() {}
+
+// Problems that the caller can correct; nothing was changed when there are any.
+func (this UserPayload) GetUserErrors() []graph.UserError {
+	if this.UserErrors == nil {
+		return nil
+	}
+	interfaceSlice := make([]graph.UserError, 0, len(this.UserErrors))
+	for _, concrete := range this.UserErrors {
+		interfaceSlice = append(interfaceSlice, concrete)
+	}
+	return interfaceSlice
 }
 
 // Sort fields of keys.

@@ -67,21 +67,33 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ApiKeyIdInput", ec.unmarshalInputApiKeyIdInput),
 			graphql.NewInputUnmarshaler("ApiKeyOrder", ec.unmarshalInputApiKeyOrder),
 			graphql.NewInputUnmarshaler("AuditEventFilter", ec.unmarshalInputAuditEventFilter),
+			graphql.NewInputUnmarshaler("ChangePasswordInput", ec.unmarshalInputChangePasswordInput),
 			graphql.NewInputUnmarshaler("CreateAccessTokenInput", ec.unmarshalInputCreateAccessTokenInput),
 			graphql.NewInputUnmarshaler("CreateAccountInput", ec.unmarshalInputCreateAccountInput),
 			graphql.NewInputUnmarshaler("CreateApiKeyInput", ec.unmarshalInputCreateApiKeyInput),
 			graphql.NewInputUnmarshaler("DecideKeyRequestInput", ec.unmarshalInputDecideKeyRequestInput),
 			graphql.NewInputUnmarshaler("GrantFilter", ec.unmarshalInputGrantFilter),
+			graphql.NewInputUnmarshaler("InvitationIdInput", ec.unmarshalInputInvitationIdInput),
 			graphql.NewInputUnmarshaler("InviteUserInput", ec.unmarshalInputInviteUserInput),
 			graphql.NewInputUnmarshaler("KeyRequestIdInput", ec.unmarshalInputKeyRequestIdInput),
 			graphql.NewInputUnmarshaler("RequestApiKeyInput", ec.unmarshalInputRequestApiKeyInput),
+			graphql.NewInputUnmarshaler("RequestPasswordResetInput", ec.unmarshalInputRequestPasswordResetInput),
+			graphql.NewInputUnmarshaler("ResetPasswordInput", ec.unmarshalInputResetPasswordInput),
+			graphql.NewInputUnmarshaler("RevokeSessionInput", ec.unmarshalInputRevokeSessionInput),
 			graphql.NewInputUnmarshaler("RotateApiKeySecretInput", ec.unmarshalInputRotateApiKeySecretInput),
 			graphql.NewInputUnmarshaler("SetApiKeyEnabledInput", ec.unmarshalInputSetApiKeyEnabledInput),
 			graphql.NewInputUnmarshaler("SetGrantInput", ec.unmarshalInputSetGrantInput),
+			graphql.NewInputUnmarshaler("SetUserCapabilitiesInput", ec.unmarshalInputSetUserCapabilitiesInput),
+			graphql.NewInputUnmarshaler("SetUserStatusInput", ec.unmarshalInputSetUserStatusInput),
 			graphql.NewInputUnmarshaler("SignInInput", ec.unmarshalInputSignInInput),
+			graphql.NewInputUnmarshaler("SignOutInput", ec.unmarshalInputSignOutInput),
+			graphql.NewInputUnmarshaler("SwitchAccountInput", ec.unmarshalInputSwitchAccountInput),
+			graphql.NewInputUnmarshaler("TransferOwnershipInput", ec.unmarshalInputTransferOwnershipInput),
 			graphql.NewInputUnmarshaler("UpdateAccountInput", ec.unmarshalInputUpdateAccountInput),
 			graphql.NewInputUnmarshaler("UpdateApiKeyInput", ec.unmarshalInputUpdateApiKeyInput),
+			graphql.NewInputUnmarshaler("UpdateProfileInput", ec.unmarshalInputUpdateProfileInput),
 			graphql.NewInputUnmarshaler("UserFilter", ec.unmarshalInputUserFilter),
+			graphql.NewInputUnmarshaler("UserIdInput", ec.unmarshalInputUserIdInput),
 			graphql.NewInputUnmarshaler("UserOrder", ec.unmarshalInputUserOrder),
 		)
 	}
@@ -444,6 +456,40 @@ type Viewer {
   account: Account @visible
   "Capabilities in effect for this call; none for operators."
   capabilities: [Capability!]!
+  "Accounts that the person can enter, by name. Only the person sees this list; it is empty for other callers."
+  memberships: [Membership!]! @cost(weight: 5)
+  "Sessions of the person in all accounts, the newest 100, the newest first. Only the person sees this list; it is empty for other callers."
+  sessions: [Session!]! @cost(weight: 5)
+}
+
+"That a person is an active user of an account, as seen by that person."
+type Membership {
+  "ID of the account, for ` + "`" + `switchAccount` + "`" + `."
+  accountId: ID!
+  "Name of the account."
+  accountName: String!
+  "Role of the person there."
+  role: Role!
+  "Whether the current session is bound to it."
+  current: Boolean!
+}
+
+"One of a person's sessions, as seen by that person. A session is bound to one account."
+type Session {
+  "ID, for ` + "`" + `revokeSession` + "`" + `."
+  id: ID!
+  "Name of the account that it is bound to."
+  accountName: String!
+  "When it was started."
+  createdAt: DateTime!
+  "When it was used last, to within five minutes."
+  lastUsedAt: DateTime!
+  "When it ends by itself."
+  expiresAt: DateTime!
+  "Whether it is the session of this call."
+  current: Boolean!
+  "Network address from which it was started; null when that is unknown."
+  ipAddress: String
 }
 
 "Provider staff or a provider machine. Accounts see the label only."
@@ -732,6 +778,18 @@ type InvitationEdge {
   cursor: String!
   "The invitation."
   node: Invitation! @visible
+}
+
+"What the holder of an invitation's link may know before accepting."
+type InvitationPreview {
+  "Name of the account."
+  accountName: String!
+  "Name of the person who invited; null when it was the provider, or the person is gone."
+  invitedByName: String
+  "Invited address, shortened for privacy."
+  maskedEmail: String!
+  "When the link stops being valid."
+  expiresAt: DateTime!
 }
 
 # ---------------------------------------------------------------------------
@@ -1064,12 +1122,34 @@ enum AuditAction {
   ACCOUNT_CREATED
   "A user signed in."
   SIGNED_IN
+  "A sign-in was refused: a wrong password was given in the name of a user, or the user is disabled."
+  SIGN_IN_REFUSED
   "A user signed out."
   SIGNED_OUT
+  "A user ended one of their other sessions."
+  SESSION_REVOKED
+  "A user changed their name."
+  PROFILE_CHANGED
+  "A user set a new password."
+  PASSWORD_CHANGED
   "A user was invited."
   USER_INVITED
+  "An invitation was sent again, with a new link."
+  INVITATION_RESENT
+  "An invitation was withdrawn."
+  INVITATION_REVOKED
   "An invitation was accepted."
   USER_JOINED
+  "Role or capabilities changed."
+  USER_CAPABILITIES_CHANGED
+  "A user was disabled."
+  USER_DISABLED
+  "A user was enabled."
+  USER_ENABLED
+  "A user was removed."
+  USER_REMOVED
+  "Ownership was handed over."
+  OWNERSHIP_TRANSFERRED
   "A key was enabled for a user."
   GRANT_ENABLED
   "A key was disabled for a user."
@@ -1098,8 +1178,6 @@ enum AuditAction {
   TOKEN_REVOKED
   "The provider suspended or reactivated the account, or changed its limits."
   ACCOUNT_CHANGED
-  "The account got another owner: one event for the user who is the owner, one for the user who no longer is."
-  OWNERSHIP_TRANSFERRED
 }
 
 "An entry of the audit trail; never changed, and there as long as the provider keeps it. Visible with VIEW_AUDIT when its key, if it has one, is visible."
@@ -1218,6 +1296,11 @@ type Query {
     "Secret."
     secret: String! @sensitive @constraint(rule: "min=1,max=200")
   ): ApiKeyVerification @requires(by: [OPERATOR], scope: VERIFY)
+  "What an invitation offers; null when its link is not valid, or no longer."
+  invitationPreview(
+    "Token: what follows ` + "`" + `#` + "`" + ` in the invitation's link."
+    token: String! @sensitive @constraint(rule: "min=20,max=200")
+  ): InvitationPreview @cost(weight: 5) @public
 }
 
 # ---------------------------------------------------------------------------
@@ -1226,13 +1309,53 @@ type Query {
 
 "Entry points for changing. They run one after the other, in the order of the operation."
 type Mutation {
-  "Starts a session. The refusal is the same for an unknown address, a wrong password and a disabled user."
+  """
+  Starts a session. The refusal is the same for an unknown address, a wrong password and a disabled user. Whoever gives many
+  wrong passwords has to wait: RATE_LIMITED, with ` + "`" + `retryAfter` + "`" + ` in the error's extensions and the header ` + "`" + `Retry-After` + "`" + `, in
+  seconds.
+  """
   signIn(
     "Credentials."
     input: SignInInput!
   ): SignInPayload @cost(weight: 10) @public
-  "Ends the session."
-  signOut: SignOutPayload @requires
+  "Ends the session, or all sessions of the person in all accounts."
+  signOut(
+    "What to end."
+    input: SignOutInput! = {everywhere: false}
+  ): SignOutPayload @requires
+  "Ends one of the person's own sessions, in whichever account."
+  revokeSession(
+    "The session."
+    input: RevokeSessionInput!
+  ): RevokeSessionPayload @requires
+  "Starts a session of the same person in another account, and ends this one."
+  switchAccount(
+    "The account."
+    input: SwitchAccountInput!
+  ): SignInPayload @requires
+  "Changes the caller's own name, in all accounts of the person."
+  updateProfile(
+    "New values."
+    input: UpdateProfileInput!
+  ): UpdateProfilePayload @requires
+  "Sets a new password and ends all other sessions of the person. RATE_LIMITED as for ` + "`" + `signIn` + "`" + `."
+  changePassword(
+    "Old and new password."
+    input: ChangePasswordInput!
+  ): ChangePasswordPayload @cost(weight: 10) @requires
+  """
+  Sends a link for a new password, valid for an hour, to the address, and ends earlier ones. The answer is the same when
+  nobody has the address. RATE_LIMITED, as for ` + "`" + `signIn` + "`" + `, when it is asked for too often.
+  """
+  requestPasswordReset(
+    "Address."
+    input: RequestPasswordResetInput!
+  ): RequestPasswordResetPayload @cost(weight: 10) @public
+  "Sets a new password with the token of a link, which works once, and ends all sessions of the person."
+  resetPassword(
+    "Token and password."
+    input: ResetPasswordInput!
+  ): ResetPasswordPayload @cost(weight: 10) @public
   "Joins an account and starts a session there. A person known by the address proves it with their existing password."
   acceptInvitation(
     "Token and person."
@@ -1243,6 +1366,53 @@ type Mutation {
     "Address, capabilities and keys."
     input: InviteUserInput!
   ): InviteUserPayload @requires(capability: MANAGE_USERS)
+  """
+  Sends a pending or expired invitation again, with a new link for as many days as the first; earlier links no longer work.
+  The sender gives what the invitation gives: it must be no more than they hold, and keys that they do not see are left
+  out. Requires MANAGE_USERS. Operators with ADMIN send invitations of primary users.
+  """
+  resendInvitation(
+    "The invitation."
+    input: InvitationIdInput!
+  ): InviteUserPayload @requires(by: [USER, OPERATOR], capability: MANAGE_USERS, scope: ADMIN)
+  "Withdraws an invitation that is not accepted, and gives no more than the caller holds. Requires MANAGE_USERS."
+  revokeInvitation(
+    "The invitation."
+    input: InvitationIdInput!
+  ): InvitationPayload @requires(capability: MANAGE_USERS)
+  """
+  Sets what an additional user may do. Neither the caller nor the primary user, nobody who holds a capability that the
+  caller lacks, and no such capability. Requires MANAGE_USERS.
+  """
+  setUserCapabilities(
+    "User and capabilities."
+    input: SetUserCapabilitiesInput!
+  ): UserPayload @requires(capability: MANAGE_USERS)
+  """
+  Disables an additional user, whose sessions end and whose grants are kept, or enables them again. Neither the caller nor
+  the primary user, nor somebody who holds a capability that the caller lacks. Requires MANAGE_USERS.
+  """
+  setUserStatus(
+    "User and state."
+    input: SetUserStatusInput!
+  ): UserPayload @requires(capability: MANAGE_USERS)
+  """
+  Removes an additional user with their sessions and grants; invitations that they sent stay. Invited again, they join as a
+  new user. Neither the caller nor the primary user, nor somebody who holds a capability that the caller lacks. Requires
+  MANAGE_USERS.
+  """
+  removeUser(
+    "The user."
+    input: UserIdInput!
+  ): RemoveUserPayload @requires(capability: MANAGE_USERS)
+  """
+  Makes an active additional user the owner; the present one becomes an additional user, for whom the grants that were set
+  earlier count again. Only the primary user, with their password. RATE_LIMITED as for ` + "`" + `signIn` + "`" + `.
+  """
+  transferOwnership(
+    "New owner, password, and what the present owner keeps."
+    input: TransferOwnershipInput!
+  ): TransferOwnershipPayload @cost(weight: 10) @requires
   "Enables, disables or resets a key for an additional user. Requires MANAGE_GRANTS."
   setGrant(
     "The change."
@@ -1341,6 +1511,52 @@ input SignInInput {
   accountId: ID
 }
 
+"What to end."
+input SignOutInput {
+  "End all sessions of the person, not only this one."
+  everywhere: Boolean! = false
+}
+
+"A session."
+input RevokeSessionInput {
+  "ID from ` + "`" + `Viewer.sessions` + "`" + `."
+  sessionId: ID!
+}
+
+"The account to enter."
+input SwitchAccountInput {
+  "ID from ` + "`" + `Viewer.memberships` + "`" + `."
+  accountId: ID!
+}
+
+"New values of the caller."
+input UpdateProfileInput {
+  "Name shown to colleagues."
+  displayName: String! @constraint(rule: "min=1,max=100")
+}
+
+"Old and new password."
+input ChangePasswordInput {
+  "Password in use."
+  currentPassword: String! @sensitive @constraint(rule: "min=1,max=200")
+  "New password."
+  newPassword: String! @sensitive @constraint(rule: "min=12,max=200")
+}
+
+"Address for a link."
+input RequestPasswordResetInput {
+  "E-mail address."
+  email: String! @constraint(rule: "email,max=254")
+}
+
+"Token and new password."
+input ResetPasswordInput {
+  "Token: what follows ` + "`" + `#` + "`" + ` in the link."
+  token: String! @sensitive @constraint(rule: "min=20,max=200")
+  "New password."
+  newPassword: String! @sensitive @constraint(rule: "min=12,max=200")
+}
+
 "Token and person."
 input AcceptInvitationInput {
   "Token: what follows ` + "`" + `#` + "`" + ` in the invitation's link."
@@ -1376,6 +1592,44 @@ input AccessInput @oneOf {
   role: Role
   "Single capabilities; each must be held by the caller."
   capabilities: [Capability!] @constraint(rule: "max=20,unique")
+}
+
+"An invitation."
+input InvitationIdInput {
+  "ID of the invitation."
+  invitationId: ID!
+}
+
+"A user and what they may do."
+input SetUserCapabilitiesInput {
+  "ID of an additional user."
+  userId: ID!
+  "Role or single capabilities, which replace those that the user holds."
+  access: AccessInput!
+}
+
+"A user and a state."
+input SetUserStatusInput {
+  "ID of an additional user."
+  userId: ID!
+  "New state."
+  status: UserStatus!
+}
+
+"A user."
+input UserIdInput {
+  "ID of an additional user."
+  userId: ID!
+}
+
+"New owner."
+input TransferOwnershipInput {
+  "ID of an active additional user."
+  userId: ID!
+  "Password of the present owner."
+  currentPassword: String! @sensitive @constraint(rule: "min=1,max=200")
+  "What the present owner may do afterwards."
+  formerOwnerAccess: AccessInput!
 }
 
 "What to do with a grant."
@@ -1545,12 +1799,48 @@ type SignInPayload implements Payload {
   viewer: Viewer
 }
 
-"Ended session."
+"Ended sessions."
 type SignOutPayload implements Payload {
   "Problems; empty on success."
   userErrors: [UserError!]!
   "How many sessions were ended."
   endedSessions: Int
+}
+
+"An ended session."
+type RevokeSessionPayload implements Payload {
+  "Problems; empty on success."
+  userErrors: [UserError!]!
+  "ID of the ended session."
+  revokedSessionId: ID
+}
+
+"The changed caller."
+type UpdateProfilePayload implements Payload {
+  "Problems; empty on success."
+  userErrors: [UserError!]!
+  "The caller."
+  user: User @visible
+}
+
+"Result of changing a password."
+type ChangePasswordPayload implements Payload {
+  "Problems; empty on success."
+  userErrors: [UserError!]!
+  "How many other sessions were ended."
+  endedSessions: Int
+}
+
+"Result of asking for a link."
+type RequestPasswordResetPayload implements Payload {
+  "Problems; empty on success, and when nobody has the address."
+  userErrors: [UserError!]!
+}
+
+"Result of setting a password with a link."
+type ResetPasswordPayload implements Payload {
+  "Problems; empty on success."
+  userErrors: [UserError!]!
 }
 
 "A sent invitation."
@@ -1561,6 +1851,38 @@ type InviteUserPayload implements Payload {
   invitation: Invitation @visible
   "Link for the invitee; shown this once, or again to a call that is repeated with its idempotency key. Stored only as a hash."
   link: URL @sensitive
+}
+
+"A changed invitation."
+type InvitationPayload implements Payload {
+  "Problems; empty on success."
+  userErrors: [UserError!]!
+  "The invitation."
+  invitation: Invitation @visible
+}
+
+"A changed user."
+type UserPayload implements Payload {
+  "Problems; empty on success."
+  userErrors: [UserError!]!
+  "The user."
+  user: User @visible
+}
+
+"A removed user."
+type RemoveUserPayload implements Payload {
+  "Problems; empty on success."
+  userErrors: [UserError!]!
+  "ID of the removed user, which names nobody any more."
+  removedUserId: ID
+}
+
+"Ownership handed over."
+type TransferOwnershipPayload implements Payload {
+  "Problems; empty on success."
+  userErrors: [UserError!]!
+  "The account with its new owner."
+  account: Account @visible
 }
 
 "A changed grant."
@@ -1934,6 +2256,16 @@ func (ec *executionContext) childFields_AuditEventEdge(ctx context.Context, fiel
 	return nil, fmt.Errorf("no field named %q was found under type AuditEventEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_ChangePasswordPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "userErrors":
+		return ec.fieldContext_ChangePasswordPayload_userErrors(ctx, field)
+	case "endedSessions":
+		return ec.fieldContext_ChangePasswordPayload_endedSessions(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ChangePasswordPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_CreateAccessTokenPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "userErrors":
@@ -2064,6 +2396,30 @@ func (ec *executionContext) childFields_InvitationEdge(ctx context.Context, fiel
 	return nil, fmt.Errorf("no field named %q was found under type InvitationEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_InvitationPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "userErrors":
+		return ec.fieldContext_InvitationPayload_userErrors(ctx, field)
+	case "invitation":
+		return ec.fieldContext_InvitationPayload_invitation(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type InvitationPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_InvitationPreview(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "accountName":
+		return ec.fieldContext_InvitationPreview_accountName(ctx, field)
+	case "invitedByName":
+		return ec.fieldContext_InvitationPreview_invitedByName(ctx, field)
+	case "maskedEmail":
+		return ec.fieldContext_InvitationPreview_maskedEmail(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_InvitationPreview_expiresAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type InvitationPreview", field.Name)
+}
+
 func (ec *executionContext) childFields_InviteUserPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "userErrors":
@@ -2138,6 +2494,20 @@ func (ec *executionContext) childFields_KeyRequestPayload(ctx context.Context, f
 	return nil, fmt.Errorf("no field named %q was found under type KeyRequestPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_Membership(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "accountId":
+		return ec.fieldContext_Membership_accountId(ctx, field)
+	case "accountName":
+		return ec.fieldContext_Membership_accountName(ctx, field)
+	case "role":
+		return ec.fieldContext_Membership_role(ctx, field)
+	case "current":
+		return ec.fieldContext_Membership_current(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Membership", field.Name)
+}
+
 func (ec *executionContext) childFields_Operator(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "label":
@@ -2162,6 +2532,42 @@ func (ec *executionContext) childFields_PageInfo(ctx context.Context, field grap
 	return nil, fmt.Errorf("no field named %q was found under type PageInfo", field.Name)
 }
 
+func (ec *executionContext) childFields_RemoveUserPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "userErrors":
+		return ec.fieldContext_RemoveUserPayload_userErrors(ctx, field)
+	case "removedUserId":
+		return ec.fieldContext_RemoveUserPayload_removedUserId(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RemoveUserPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_RequestPasswordResetPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "userErrors":
+		return ec.fieldContext_RequestPasswordResetPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RequestPasswordResetPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ResetPasswordPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "userErrors":
+		return ec.fieldContext_ResetPasswordPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ResetPasswordPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_RevokeSessionPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "userErrors":
+		return ec.fieldContext_RevokeSessionPayload_userErrors(ctx, field)
+	case "revokedSessionId":
+		return ec.fieldContext_RevokeSessionPayload_revokedSessionId(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RevokeSessionPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_RotateApiKeySecretPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "userErrors":
@@ -2184,6 +2590,26 @@ func (ec *executionContext) childFields_ServerInfo(ctx context.Context, field gr
 		return ec.fieldContext_ServerInfo_maxOperationCost(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ServerInfo", field.Name)
+}
+
+func (ec *executionContext) childFields_Session(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Session_id(ctx, field)
+	case "accountName":
+		return ec.fieldContext_Session_accountName(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_Session_createdAt(ctx, field)
+	case "lastUsedAt":
+		return ec.fieldContext_Session_lastUsedAt(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_Session_expiresAt(ctx, field)
+	case "current":
+		return ec.fieldContext_Session_current(ctx, field)
+	case "ipAddress":
+		return ec.fieldContext_Session_ipAddress(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Session", field.Name)
 }
 
 func (ec *executionContext) childFields_SetGrantPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -2218,6 +2644,26 @@ func (ec *executionContext) childFields_SignOutPayload(ctx context.Context, fiel
 		return ec.fieldContext_SignOutPayload_endedSessions(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SignOutPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_TransferOwnershipPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "userErrors":
+		return ec.fieldContext_TransferOwnershipPayload_userErrors(ctx, field)
+	case "account":
+		return ec.fieldContext_TransferOwnershipPayload_account(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TransferOwnershipPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateProfilePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "userErrors":
+		return ec.fieldContext_UpdateProfilePayload_userErrors(ctx, field)
+	case "user":
+		return ec.fieldContext_UpdateProfilePayload_user(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateProfilePayload", field.Name)
 }
 
 func (ec *executionContext) childFields_User(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -2272,6 +2718,16 @@ func (ec *executionContext) childFields_UserEdge(ctx context.Context, field grap
 	return nil, fmt.Errorf("no field named %q was found under type UserEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_UserPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "userErrors":
+		return ec.fieldContext_UserPayload_userErrors(ctx, field)
+	case "user":
+		return ec.fieldContext_UserPayload_user(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UserPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_Viewer(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "kind":
@@ -2288,6 +2744,10 @@ func (ec *executionContext) childFields_Viewer(ctx context.Context, field graphq
 		return ec.fieldContext_Viewer_account(ctx, field)
 	case "capabilities":
 		return ec.fieldContext_Viewer_capabilities(ctx, field)
+	case "memberships":
+		return ec.fieldContext_Viewer_memberships(ctx, field)
+	case "sessions":
+		return ec.fieldContext_Viewer_sessions(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Viewer", field.Name)
 }
