@@ -1,7 +1,7 @@
 # Needs Go and GNU make; PostgreSQL's programs and a C compiler are installed where they are missing and this user
 # may. Nothing has to be set.
 #
-#   ARGS       for the program:  make serve ARGS="--listen :8080"
+#   ARGS       for the program:  make serve ARGS="--addr :8080"
 #   TESTFLAGS  for go test:      make test TESTFLAGS="-count=1"
 
 .DEFAULT_GOAL := help
