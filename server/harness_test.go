@@ -33,8 +33,10 @@ type api struct {
 	db  *db.DB
 }
 
-func newAPI(d *db.DB) (api, *httptest.Server) {
-	srv := server.New(server.Config{DB: d, PublicURL: "http://grantwood.example", Version: "test", Log: slog.New(slog.DiscardHandler)})
+func newAPI(d *db.DB) (api, *httptest.Server) { return newAPIAt(d, "http://grantwood.example") }
+
+func newAPIAt(d *db.DB, publicURL string) (api, *httptest.Server) {
+	srv := server.New(server.Config{DB: d, PublicURL: publicURL, Version: "test", Log: slog.New(slog.DiscardHandler)})
 	h := httptest.NewServer(srv)
 	return api{url: h.URL, srv: srv, db: d}, h
 }
@@ -68,6 +70,12 @@ type answer struct {
 // post sends an operation. It fails the test only when there is no answer.
 func (c client) post(t testing.TB, query string, variables map[string]any) answer {
 	t.Helper()
+	return send(t, c.newRequest(t, query, variables))
+}
+
+// request makes the request of an operation.
+func (c client) newRequest(t testing.TB, query string, variables map[string]any) *http.Request {
+	t.Helper()
 	body, err := json.Marshal(map[string]any{"query": query, "variables": variables})
 	if err != nil {
 		t.Fatal(err)
@@ -83,31 +91,48 @@ func (c client) post(t testing.TB, query string, variables map[string]any) answe
 	case c.token != "":
 		req.Header.Set("Authorization", "Bearer "+c.token)
 	}
-	return send(t, req)
+	return req
 }
 
 func send(t testing.TB, req *http.Request) answer {
 	t.Helper()
-	res, err := http.DefaultClient.Do(req)
+	a, err := try(req)
 	if err != nil {
 		t.Fatal(err)
+	}
+	return a
+}
+
+// try is send for other goroutines than the test's own.
+func try(req *http.Request) (answer, error) {
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return answer{}, err
 	}
 	defer func() { _ = res.Body.Close() }()
 	text, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return answer{res.StatusCode, res.Header, text}
+	return answer{res.StatusCode, res.Header, text}, err
 }
 
-// expect posts an operation and compares the whole answer, as JSON without regard to order of names and to locations of
-// errors, with want.
-func (c client) expect(t testing.TB, query string, variables map[string]any, want string) {
+// expect posts an operation and compares the whole answer, as JSON without regard to order of names and to sentences and
+// locations of errors, with want.
+func (c client) expect(t testing.TB, query string, variables map[string]any, want string) answer {
 	t.Helper()
 	got := c.post(t, query, variables)
-	if diff := cmp.Diff(normal(t, []byte(want)), normal(t, got.Body)); diff != "" {
-		t.Errorf("%s\nanswer (-want +got):\n%s", query, diff)
+	if !got.is(t, want) {
+		t.Errorf("%s\n%v", query, variables)
 	}
+	return got
+}
+
+// is compares the whole answer as expect does.
+func (a answer) is(t testing.TB, want string) bool {
+	t.Helper()
+	diff := cmp.Diff(normal(t, []byte(want)), normal(t, a.Body))
+	if diff != "" {
+		t.Errorf("answer (-want +got):\n%s", diff)
+	}
+	return diff == ""
 }
 
 func normal(t testing.TB, text []byte) any {
@@ -119,6 +144,7 @@ func normal(t testing.TB, text []byte) any {
 	errors, _ := v["errors"].([]any)
 	for _, e := range errors {
 		delete(e.(map[string]any), "locations")
+		delete(e.(map[string]any), "message")
 	}
 	return v
 }
