@@ -368,10 +368,13 @@ func TestManyWorkersSendOnce(t *testing.T) {
 	for i := range mails {
 		p.invite(t, fmt.Sprintf("owner%d@test.example", i))
 	}
+	var workers [4]mail.Worker
+	for i := range workers {
+		workers[i] = p.worker(to(s))
+		workers[i].DB = p.open(t)
+	}
 	var all sync.WaitGroup
-	for range 4 {
-		w := p.worker(to(s))
-		w.DB = p.open(t)
+	for _, w := range workers {
 		all.Go(func() {
 			for {
 				tried, err := w.Round(t.Context())
