@@ -85,7 +85,7 @@ func (db *DB) Accounts(ctx context.Context, v *graph.Viewer, w graph.Window, sea
 	}
 	page, err := readPage(ctx, db, listing{
 		columns: accountColumns.of("a") + `, lower(a.name) COLLATE "C" AS sort_name`,
-		from:    `accounts a WHERE ` + reads + ` AND ($1::text IS NULL OR lower(a.name) LIKE $1)`,
+		from:    `accounts a WHERE ` + reads + ` AND ($1::text IS NULL OR lower(a.name) LIKE lower($1))`,
 		name:    `(lower(a.name) COLLATE "C")`,
 		id:      "a.account_id",
 		args:    []any{pattern(search)},

@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"errors"
 
 	"github.com/jmoiron/sqlx"
 
@@ -172,7 +173,7 @@ func (db *DB) TransferOwnership(ctx context.Context, v *graph.Viewer, in graph.T
 	if err != nil {
 		return nil, err
 	}
-	if err := v.MayTransfer(); err != nil {
+	if err := errors.Join(v.MayTransfer(), v.MayChange()); err != nil {
 		return nil, err
 	}
 	if _, err := db.proveAgain(ctx, v, in.CurrentPassword); err != nil {

@@ -30,6 +30,7 @@ func TestEncryptionAndSigningIn(t *testing.T) {
 		{name: "STARTTLS", server: mailtest.Options{STARTTLS: true}, mode: mail.STARTTLS, password: right, arrives: true},
 		{name: "TLS", server: mailtest.Options{TLS: true}, mode: mail.TLS, password: right, arrives: true},
 		{name: "STARTTLS is not offered", server: mailtest.Options{}, mode: mail.STARTTLS, password: right},
+		{name: "STARTTLS is not offered to anybody", server: mailtest.Options{}, mode: mail.STARTTLS},
 		{name: "wrong password", server: mailtest.Options{STARTTLS: true}, mode: mail.STARTTLS, password: "wrong 7Q"},
 		{name: "stranger", server: mailtest.Options{STARTTLS: true}, mode: mail.STARTTLS, password: right, stranger: true},
 		{name: "stranger from the beginning", server: mailtest.Options{TLS: true}, mode: mail.TLS, password: right, stranger: true},
@@ -37,10 +38,12 @@ func TestEncryptionAndSigningIn(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			p := newPost(t)
-			c.server.User, c.server.Password = "grantwood", right
+			if c.password != "" {
+				c.server.User, c.server.Password = "grantwood", right
+			}
 			s := mailtest.Start(t, c.server)
 			over := to(s)
-			over.TLS, over.User, over.Password = c.mode, "grantwood", c.password
+			over.TLS, over.User, over.Password = c.mode, c.server.User, c.password
 			if !c.stranger {
 				over.RootCAs = authority
 			}

@@ -68,7 +68,7 @@ func (c doctorCommand) checkDatabase(ctx context.Context, report func(string, er
 		return
 	}
 	if health.Major < 14 {
-		err = errors.New("too old: PostgreSQL 14 or newer is needed")
+		err = errors.New("PostgreSQL 14 or newer is needed: use a newer server")
 	}
 	report("version of the database server", err)
 	pending, err := d.Pending(ctx)
