@@ -181,8 +181,8 @@ func deleteHidden(t *testing.T, pool *sqlx.DB, email string) {
 	}
 	if !w.may("MANAGE_USERS") {
 		exec(`DELETE FROM invitations`)
-		exec(`UPDATE users SET last_sign_in_at = NULL WHERE person_id <> $1`, w.Person)
-		exec(`UPDATE users SET granted = '{}' WHERE person_id <> $1`, w.Person)
+		exec(`UPDATE users SET last_sign_in_at = NULL WHERE person_id <> $1 AND user_id::text <> $2`, w.Person, w.User)
+		exec(`UPDATE users SET granted = '{}' WHERE person_id <> $1 AND user_id::text <> $2`, w.Person, w.User)
 	}
 	if !w.may("MANAGE_KEYS") {
 		exec(`DELETE FROM key_requests WHERE requested_by <> $1`, w.User)
@@ -192,7 +192,7 @@ func deleteHidden(t *testing.T, pool *sqlx.DB, email string) {
 		exec(`DELETE FROM grants WHERE user_id <> $1`, w.User)
 	}
 	if !w.may("MANAGE_USERS") && !w.may("MANAGE_GRANTS") {
-		exec(`DELETE FROM users WHERE person_id <> $1 AND NOT is_primary`, w.Person)
+		exec(`DELETE FROM users WHERE person_id <> $1 AND user_id::text <> $2 AND NOT is_primary`, w.Person, w.User)
 	}
 	if w.Token != "" || w.Key != "" { // of people nothing but what bounds the token
 		exec(`DELETE FROM users WHERE user_id::text <> $1`, w.User)
