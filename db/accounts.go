@@ -162,7 +162,7 @@ func (db *DB) UpdateAccount(ctx context.Context, v *graph.Viewer, in graph.Updat
 		if err := handOver(ctx, tx, v, former, next, graph.Capabilities(graph.ViewUsage)); err != nil || former == nil {
 			return err
 		}
-		return db.mailHandedOver(ctx, tx, v.Request, a, former, next)
+		return db.mailHandedOver(ctx, tx, v.Request, a, &graph.User{Email: former.Email}, next) // by the provider, not by them
 	})
 	if violates(err, "users_one_primary") { // the owner handed over meanwhile
 		return db.UpdateAccount(ctx, v, in)

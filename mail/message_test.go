@@ -21,17 +21,16 @@ func sorted(list []string) []string {
 	return list
 }
 
-// TestTexts: what is said on each occasion. The HTML part says the same.
-func TestTexts(t *testing.T) {
-	t.Parallel()
-	link := "https://accounts.example.com/x#gwi_0"
-	for _, c := range []struct {
-		kind          graph.MailKind
-		content       graph.MailContent
-		subject, text string
-	}{
-		{graph.MailInvitation, graph.MailContent{Account: "Globex", By: "Olivia & Co", Link: link, ExpiresAt: &noon},
-			"Olivia & Co invites you to Globex", `Olivia & Co invites you to the account Globex.
+const link = "https://accounts.example.com/x#gwi_0"
+
+// occasions are what mail is written for, and what it says then.
+var occasions = []struct {
+	kind          graph.MailKind
+	content       graph.MailContent
+	subject, text string
+}{
+	{graph.MailInvitation, graph.MailContent{Account: "Globex", By: "Olivia & Co", Link: link, ExpiresAt: &noon},
+		"Olivia & Co invites you to Globex", `Olivia & Co invites you to the account Globex.
 
 Open this address to accept:
 
@@ -41,8 +40,8 @@ It works once, until 1 March 2026, 12:00 UTC. Whoever has it can accept in your 
 
 If you do not know what this is about, do nothing: without you nothing happens.
 `},
-		{graph.MailInvitation, graph.MailContent{Account: "Globex", Link: link, ExpiresAt: &noon},
-			"You are invited to Globex", `You are invited to the account Globex.
+	{graph.MailInvitation, graph.MailContent{Account: "Globex", Link: link, ExpiresAt: &noon},
+		"You are invited to Globex", `You are invited to the account Globex.
 
 Open this address to accept:
 
@@ -52,8 +51,8 @@ It works once, until 1 March 2026, 12:00 UTC. Whoever has it can accept in your 
 
 If you do not know what this is about, do nothing: without you nothing happens.
 `},
-		{graph.MailInvitation, graph.MailContent{Account: "Globex", ForPrimary: true, Link: link, ExpiresAt: &noon},
-			"Your account Globex", `The account Globex was made for you. You will own it: its keys, and who may use which.
+	{graph.MailInvitation, graph.MailContent{Account: "Globex", ForPrimary: true, Link: link, ExpiresAt: &noon},
+		"Your account Globex", `The account Globex was made for you. You will own it: its keys, and who may use which.
 
 Open this address to accept:
 
@@ -63,8 +62,8 @@ It works once, until 1 March 2026, 12:00 UTC. Whoever has it can accept in your 
 
 If you do not know what this is about, do nothing: without you nothing happens.
 `},
-		{graph.MailPasswordReset, graph.MailContent{Link: link, ExpiresAt: &noon},
-			"Choose a new password", `Somebody, most likely you, wants to choose a new password for this address.
+	{graph.MailPasswordReset, graph.MailContent{Link: link, ExpiresAt: &noon},
+		"Choose a new password", `Somebody, most likely you, wants to choose a new password for this address.
 
 Open this address to choose it:
 
@@ -74,26 +73,31 @@ It works once, until 1 March 2026, 12:00 UTC. Whoever has it can choose your pas
 
 If it was not you, do nothing: your password stays as it is.
 `},
-		{graph.MailHandedOver, graph.MailContent{Account: "Globex", By: "Olivia", To: "Adam", At: &noon},
-			"Globex has a new owner", `Olivia handed the account Globex over to Adam, on 1 March 2026, 12:00 UTC.
+	{graph.MailHandedOver, graph.MailContent{Account: "Globex", By: "Olivia", To: "Adam", At: &noon},
+		"Globex has a new owner", `Olivia handed the account Globex over to Adam, on 1 March 2026, 12:00 UTC.
 
 Adam now owns it: its keys, and who may use which.
 
 If nobody meant to do this, write to the provider of the account now.
 `},
-		{graph.MailHandedOver, graph.MailContent{Account: "Globex", To: "Adam", At: &noon},
-			"Globex has a new owner", `The provider handed the account Globex over to Adam, on 1 March 2026, 12:00 UTC.
+	{graph.MailHandedOver, graph.MailContent{Account: "Globex", To: "Adam", At: &noon},
+		"Globex has a new owner", `The provider handed the account Globex over to Adam, on 1 March 2026, 12:00 UTC.
 
 Adam now owns it: its keys, and who may use which.
 
 If nobody meant to do this, write to the provider of the account now.
 `},
-		{graph.MailPasswordChanged, graph.MailContent{At: &noon},
-			"Your password was changed", `The password of this address was changed, on 1 March 2026, 12:00 UTC.
+	{graph.MailPasswordChanged, graph.MailContent{At: &noon},
+		"Your password was changed", `The password of this address was changed, on 1 March 2026, 12:00 UTC.
 
 If it was not you, have a link for a new password sent to you now, and write to the provider of your account.
 `},
-	} {
+}
+
+// TestTexts: what is said on each occasion. The HTML part says the same.
+func TestTexts(t *testing.T) {
+	t.Parallel()
+	for _, c := range occasions {
 		m, err := mail.Compose(&graph.Mail{Kind: c.kind, Recipient: "you@test.example", Content: c.content})
 		if err != nil {
 			t.Errorf("%s: %v", c.kind, err)
