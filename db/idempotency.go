@@ -79,8 +79,8 @@ func newRecord(v *graph.Viewer, c call) (*record, error) {
 	r := &record{at: v.Request.At}
 	var caller graph.UUID
 	switch v.Kind {
-	case graph.KindOfUser:
-		r.table, r.owner, r.ownerID, caller = "idempotency_keys", "account_id", v.AccountID(), v.UserID()
+	case graph.KindOfUser, graph.KindOfToken:
+		r.table, r.owner, r.ownerID, caller = "idempotency_keys", "account_id", v.AccountID(), v.Self()
 	case graph.KindOperator:
 		r.table, r.owner, r.ownerID = "operator_idempotency_keys", "operator_id", v.Operator.OperatorID
 	default: // two callers must never share a record

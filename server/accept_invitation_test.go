@@ -36,7 +36,7 @@ func (w *world) send(t testing.TB, email string, keys ...string) string {
 	return tokenOfLink(t, a.at(t, "inviteUser.link"))
 }
 
-// tokenIn gives the token in the link of an invitation.
+// tokenOfLink gives the token in the link of an invitation.
 func tokenOfLink(t testing.TB, link any) string {
 	t.Helper()
 	text, _ := link.(string)

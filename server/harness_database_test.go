@@ -131,7 +131,7 @@ type event struct {
 	IPAddress  string
 }
 
-// events reads as c what the account's audit trail says about the request that a answers, the oldest first. It knows the
+// entries reads as c what the account's audit trail says about the request that a answers, the oldest first. It knows the
 // request by the header X-Request-Id.
 func (c client) entries(t testing.TB, account string, a answer) []event {
 	t.Helper()

@@ -1453,7 +1453,7 @@ type Mutation {
   rotateApiKeySecret(
     "The key."
     input: RotateApiKeySecretInput!
-  ): RotateApiKeySecretPayload @requires(capability: ROTATE_SECRETS)
+  ): RotateApiKeySecretPayload @requires(by: [USER, TOKEN], capability: ROTATE_SECRETS)
   """
   Deletes a key for good: its secrets are destroyed, its grants can no longer be changed, and it makes room under
   ` + "`" + `AccountLimits.maxApiKeys` + "`" + `. The master key cannot be deleted: NOT_ALLOWED. Requires MANAGE_KEYS.

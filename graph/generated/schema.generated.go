@@ -8840,7 +8840,7 @@ func (ec *executionContext) _Mutation_rotateApiKeySecret(ctx context.Context, fi
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				by, err := ec.unmarshalNPrincipalKind2ᚕgrantwoodᚋgraphᚐPrincipalKindᚄ(ctx, []any{"USER"})
+				by, err := ec.unmarshalNPrincipalKind2ᚕgrantwoodᚋgraphᚐPrincipalKindᚄ(ctx, []any{"USER", "TOKEN"})
 				if err != nil {
 					var zeroVal *RotateAPIKeySecretPayload
 					return zeroVal, err
