@@ -36,7 +36,7 @@ var (
 		`sort_name = lower(@.display_name) COLLATE "C"`, "is_primary", "granted", "status", "rules_version",
 		"last_sign_in_at", "created_at"}
 	keyColumns = columnList{"account_id", "key_id", "key", "name", `sort_name = lower(@.name) COLLATE "C"`, "kind",
-		"is_master", "enabled", "secret_hint", "secret_issued_at", "previous_secret_expires_at", "created_at", "deleted_at"}
+		"is_master", "enabled", "secret_hint", "secret_issued_at", "previous_secret_expires_at", "created_at", "last_used_at", "deleted_at"}
 )
 
 // uuidArray gives ids as a parameter for uuid[].

@@ -16,7 +16,7 @@ import (
 // Machines call with access tokens, or with keys and their secrets. Each request asks the database about them again, so
 // that a switch works at the next one.
 
-// useNoted is how exact the time of a token's last use is.
+// useNoted is how exact the time of the last use of a token or key is.
 const useNoted = time.Minute
 
 // tokenRights is what an access token may do and see now: its own, its creator's, and the state of the account.
@@ -123,6 +123,19 @@ func (db *DB) noteUse(ctx context.Context, t *graph.AccessToken, at time.Time) {
 	})
 }
 
+// noteKeyUse writes when a key was accepted, once a minute at most and without letting its request wait.
+func (db *DB) noteKeyUse(ctx context.Context, account, key graph.UUID, last *time.Time, at time.Time) {
+	if last != nil && at.Sub(*last) < useNoted {
+		return
+	}
+	db.laterIfRoom(ctx, "note the use of a key", func(ctx context.Context) error {
+		_, err := db.pool.ExecContext(ctx, `
+			UPDATE api_keys SET last_used_at = $3
+			WHERE account_id = $1 AND key_id = $2 AND (last_used_at IS NULL OR last_used_at < $3)`, account, key, at)
+		return err
+	})
+}
+
 // credential is what decides about a key and its secret.
 type credential struct {
 	account, key graph.UUID
@@ -145,16 +158,21 @@ func (c *credential) opens(secret string, at time.Time) bool {
 // not look like a key is looked up like any other, in no account, and takes as long.
 func (db *DB) VerifyApiKey(ctx context.Context, v *graph.Viewer, key, secret string) (graph.ApiKeyVerification, error) {
 	var c credential
+	var last *time.Time
 	err := db.pool.QueryRowContext(ctx, `
-		SELECT k.account_id, k.key_id, k.enabled, a.status, k.secret_hash, k.previous_secret_hash, k.previous_secret_expires_at
+		SELECT k.account_id, k.key_id, k.enabled, a.status, k.secret_hash, k.previous_secret_hash, k.previous_secret_expires_at, k.last_used_at
 		FROM api_keys k
 		JOIN accounts a ON a.account_id = k.account_id
 		WHERE k.account_id = $1 AND k.key = $2`, accountOfKey(key), key).
-		Scan(&c.account, &c.key, &c.enabled, &c.status, &c.hash, &c.previous, &c.previousEnds)
+		Scan(&c.account, &c.key, &c.enabled, &c.status, &c.hash, &c.previous, &c.previousEnds, &last)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return graph.ApiKeyVerification{}, fault("verify key", err)
 	}
-	return graph.Verification(c.account, c.key, c.opens(secret, v.Request.At), c.enabled, c.status), nil
+	answer := graph.Verification(c.account, c.key, c.opens(secret, v.Request.At), c.enabled, c.status)
+	if answer.Result == graph.VerifiedValid {
+		db.noteKeyUse(ctx, c.account, c.key, last, v.Request.At)
+	}
+	return answer, nil
 }
 
 // AuthenticateKey gives the viewer behind a key and its secret, nobody when these are not good or the key is disabled.
@@ -179,5 +197,6 @@ func (db *DB) AuthenticateKey(ctx context.Context, key, secret string, r graph.R
 	if !c.opens(secret, r.At) {
 		return &graph.Viewer{Request: r}, nil
 	}
+	db.noteKeyUse(ctx, row.Key.AccountID, row.Key.KeyID, row.Key.LastUsedAt, r.At)
 	return &graph.Viewer{Kind: graph.KindOfKey, ApiKey: &row.Key, Account: &row.Account, Request: r}, nil
 }

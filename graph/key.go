@@ -40,6 +40,7 @@ type ApiKey struct {
 	// PreviousSecretExpiresAt is the end of the secret before the present one; it may be past.
 	PreviousSecretExpiresAt *time.Time
 	CreatedAt               time.Time
+	LastUsedAt              *time.Time // when it was last accepted with its secret, to a minute
 	DeletedAt               *time.Time
 	Nested                  Nested
 }

@@ -18,7 +18,7 @@ func (o operation) names(trace string) bool {
 }
 
 const (
-	keyFields = `id key name kind isMaster status secretHint secretIssuedAt previousSecretExpiresAt createdAt deletedAt viewerCanManage
+	keyFields = `id key name kind isMaster status secretHint secretIssuedAt previousSecretExpiresAt createdAt lastUsedAt deletedAt viewerCanManage
 		viewerGrant { id enabled source expiresAt updatedAt user { id } key { id } }`
 	userFields       = `id displayName email role isPrimary status capabilities lastSignInAt createdAt`
 	grantFields      = `id enabled source expiresAt updatedAt user { id email } key { id name }`

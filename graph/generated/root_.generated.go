@@ -844,6 +844,8 @@ type ApiKey implements Node @subject {
   previousSecretExpiresAt: DateTime @requires(capability: ROTATE_SECRETS, otherwise: NULL)
   "When the key was created."
   createdAt: DateTime!
+  "When the key was last accepted with its secret, by ` + "`" + `verifyApiKey` + "`" + ` or by this API, to a minute; null when it never was."
+  lastUsedAt: DateTime
   "When the key was deleted."
   deletedAt: DateTime
   "The caller's own grant; null for the primary user and for callers who are no users."
@@ -2136,6 +2138,8 @@ func (ec *executionContext) childFields_ApiKey(ctx context.Context, field graphq
 		return ec.fieldContext_ApiKey_previousSecretExpiresAt(ctx, field)
 	case "createdAt":
 		return ec.fieldContext_ApiKey_createdAt(ctx, field)
+	case "lastUsedAt":
+		return ec.fieldContext_ApiKey_lastUsedAt(ctx, field)
 	case "deletedAt":
 		return ec.fieldContext_ApiKey_deletedAt(ctx, field)
 	case "viewerGrant":
