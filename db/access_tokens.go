@@ -124,8 +124,9 @@ func (db *DB) keysOfTokens(ctx context.Context, v *graph.Viewer, account graph.U
 // for keys that are hidden or missing, and what graph.Viewer.MayCreateToken refuses.
 func (db *DB) CreateAccessToken(ctx context.Context, v *graph.Viewer, in graph.CreateAccessTokenInput) (*graph.AccessToken, string, error) {
 	var made *graph.AccessToken
-	var text string
-	err := db.changeAs(ctx, v, graph.ManageTokens, stays, "create access token", func(tx *sqlx.Tx, v *graph.Viewer) error {
+	var answer createdToken
+	c := call{"createAccessToken", in.IdempotencyKey, in}
+	repeated, err := db.changeOnce(ctx, v, graph.ManageTokens, stays, c, &answer, func(tx *sqlx.Tx, v *graph.Viewer) error {
 		if err := v.MayCreateToken(in); err != nil {
 			return err
 		}
@@ -134,13 +135,17 @@ func (db *DB) CreateAccessToken(ctx context.Context, v *graph.Viewer, in graph.C
 			return err
 		}
 		secret := newToken(accessToken, v.AccountID(), newID())
-		text = secret.String()
+		text := secret.String()
+		answer = createdToken{secret.row, text}
 		made = &graph.AccessToken{AccountID: secret.account, TokenID: secret.row, Name: in.Name, Hint: text[len(text)-4:],
 			Granted: graph.Capabilities(in.Capabilities...), Status: graph.TokenActive, CreatedBy: v.User, Keys: keys,
 			CreatedAt: v.Request.At, ExpiresAt: in.ExpiresAt.UTC().Truncate(time.Microsecond)}
 		return insertAccessToken(ctx, tx, v, made, secret.hash())
 	})
-	return made, text, err
+	if err != nil || !repeated {
+		return made, answer.Text, err
+	}
+	return db.tokenAgain(ctx, v, answer)
 }
 
 func insertAccessToken(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, t *graph.AccessToken, hash []byte) error {

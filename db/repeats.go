@@ -40,6 +40,22 @@ func (db *DB) keyAgain(ctx context.Context, v *graph.Viewer, answer keyWithSecre
 	return key, answer.Secret, nil
 }
 
+// createdToken is the answer to a call that made an access token.
+type createdToken struct {
+	Token graph.UUID
+	Text  string
+}
+
+// tokenAgain answers a repeated call with the access token as it is now, and its text.
+func (db *DB) tokenAgain(ctx context.Context, v *graph.Viewer, answer createdToken) (*graph.AccessToken, string, error) {
+	tokens, err := db.AccessTokens(ctx, v, v.AccountID(), []graph.UUID{answer.Token})
+	token, err := only(tokens, err, repeatedKey)
+	if err != nil {
+		return nil, "", err
+	}
+	return token, answer.Text, nil
+}
+
 // sentInvitation is the answer to a call that sent an invitation.
 type sentInvitation struct {
 	Invitation graph.UUID

@@ -65,6 +65,8 @@ type CreateAccessTokenInput struct {
 	Capabilities []Capability
 	KeyIds       []ID
 	ExpiresAt    time.Time
+	// IdempotencyKey is no part of what is compared with an earlier call.
+	IdempotencyKey *string `json:"-"`
 }
 
 // AccessTokenIDInput names an access token.

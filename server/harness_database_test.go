@@ -71,15 +71,16 @@ func (w *world) remove(t testing.TB, key string) {
 		WHERE account_id = $1 AND key_id = $2`, rowOf(key))
 }
 
-// tables are those whose rows belong to an account, and persons by the way of their membership.
-var tables = []string{"accounts", "api_keys", "audit_events", "grants", "invitation_keys", "invitations", "memberships", "sessions", "users"}
+// tablesOfAccounts are those whose rows belong to an account.
+const tablesOfAccounts = `SELECT table_name FROM information_schema.columns JOIN information_schema.tables USING (table_schema, table_name)
+	WHERE table_schema = 'public' AND table_type = 'BASE TABLE' AND column_name = 'account_id'`
 
-// rows gives every row about the account as text.
+// rows gives every row about the account as text, and its persons by the way of their membership.
 func (w *world) rows(t testing.TB) []string {
 	t.Helper()
 	account := graph.ParseID(w.account).Account
 	var all []string
-	for _, table := range tables {
+	for _, table := range texts(t, tablesOfAccounts) {
 		all = append(all, texts(t, `SELECT '`+table+` ' || (to_jsonb(x) - 'last_used_at')::text FROM `+table+` x WHERE account_id = $1`, account)...)
 	}
 	all = append(all, texts(t, `SELECT 'persons ' || p::text FROM persons p JOIN memberships USING (person_id) WHERE account_id = $1`, account)...)

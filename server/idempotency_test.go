@@ -18,6 +18,7 @@ func TestIdempotencyKeys(t *testing.T) {
 	k := w.key(t, "Europe")
 	admin := w.user(t, invitee{role: graph.RoleAdministrator, keys: []string{k}})
 	provider := operator(t, graph.ScopeAdmin)
+	end := inAnHour()
 	const payload = `(input: $in) { userErrors { code path } `
 	for _, m := range []struct {
 		name, query  string
@@ -34,6 +35,8 @@ func TestIdempotencyKeys(t *testing.T) {
 		{"inviteUser", `mutation($in: InviteUserInput!) { inviteUser` + payload + `link invitation { id email keys { id } } } }`, admin.client,
 			map[string]any{"email": "same@test.example", "access": map[string]any{"role": "REPORTING"}, "keyIds": []string{k}},
 			map[string]any{"email": "same@test.example", "access": map[string]any{"role": "REPORTING"}, "keyIds": []string{}}, []string{"link", "invitation"}},
+		{"createAccessToken", `mutation($in: CreateAccessTokenInput!) { createAccessToken` + payload + `token accessToken { id hint keys { id } createdBy { id } } } }`, admin.client,
+			map[string]any{"name": "Partner", "keyIds": []string{k}, "expiresAt": end}, map[string]any{"name": "Other", "keyIds": []string{k}, "expiresAt": end}, []string{"token", "accessToken"}},
 		{"createAccount", `mutation($in: CreateAccountInput!) { createAccount` + payload + `link account { id } invitation { id email } } }`, provider,
 			map[string]any{"name": "New", "currency": "EUR", "primaryEmail": address()}, map[string]any{"name": "New", "currency": "USD", "primaryEmail": address()}, []string{"link", "account", "invitation"}},
 	} {

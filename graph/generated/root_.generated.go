@@ -1748,6 +1748,11 @@ input CreateAccessTokenInput {
   keyIds: [ID!]! @constraint(rule: "min=1,max=500,unique")
   "End of validity, at most a year ahead."
   expiresAt: DateTime!
+  """
+  A value of the caller's choice, best a random one: a call that is repeated with it within a day changes nothing and gives
+  the same answer, the token's text included. With other input: IDEMPOTENCY_MISMATCH.
+  """
+  idempotencyKey: String @sensitive @constraint(rule: "min=8,max=100")
 }
 
 "An access token."
