@@ -139,41 +139,47 @@ func among(name string, list []string) bool {
 	return false
 }
 
-// TestCapabilities is the table of the product: roles and what they may do.
+// TestCapabilities is the table of the product, row by row: which capability the roles hold, a token may hold, and a key
+// itself holds; and what is the primary user's alone.
 func TestCapabilities(t *testing.T) {
 	t.Parallel()
-	for c, roles := range map[Capability][]Role{
-		ViewUsage:     {RolePrimary, RoleAdministrator, RoleDeveloper, RoleReporting},
-		RotateSecrets: {RolePrimary, RoleAdministrator, RoleDeveloper},
-		ManageKeys:    {RolePrimary, RoleAdministrator}, ManageUsers: {RolePrimary, RoleAdministrator},
-		ManageGrants: {RolePrimary, RoleAdministrator}, ManageTokens: {RolePrimary, RoleAdministrator},
-		ViewBilling: {RolePrimary, RoleAdministrator}, ManagePayments: {RolePrimary, RoleAdministrator},
-		ManageNumbers: {RolePrimary, RoleAdministrator}, ViewAudit: {RolePrimary, RoleAdministrator},
+	token := tokenOf(as(1, AllCapabilities), AllCapabilities) // as much as a creator can have given
+	columns := map[string]*Viewer{"PRIMARY": owner(), "ADMINISTRATOR": as(1, roleSets[RoleAdministrator]), "DEVELOPER": as(2, roleSets[RoleDeveloper]),
+		"REPORTING": as(3, roleSets[RoleReporting]), "a token": token, "a key": keyItself(seenKey), "an operator": provider(ScopeAdmin),
+		"nobody": {}}
+	managers := []string{"PRIMARY", "ADMINISTRATOR"}
+	for _, row := range []struct {
+		what string
+		may  func(v *Viewer) bool
+		who  []string
+	}{
+		{"VIEW_USAGE", holds(ViewUsage), []string{"PRIMARY", "ADMINISTRATOR", "DEVELOPER", "REPORTING", "a token", "a key"}},
+		{"ROTATE_SECRETS", holds(RotateSecrets), []string{"PRIMARY", "ADMINISTRATOR", "DEVELOPER", "a token"}},
+		{"MANAGE_KEYS", holds(ManageKeys), managers}, {"MANAGE_USERS", holds(ManageUsers), managers},
+		{"MANAGE_GRANTS", holds(ManageGrants), managers}, {"MANAGE_TOKENS", holds(ManageTokens), managers},
+		{"VIEW_BILLING", holds(ViewBilling), managers}, {"MANAGE_PAYMENTS", holds(ManagePayments), managers},
+		{"MANAGE_NUMBERS", holds(ManageNumbers), managers}, {"VIEW_AUDIT", holds(ViewAudit), managers},
+		{"every key without a grant", func(v *Viewer) bool { return hidden.VisibleTo(v) }, []string{"PRIMARY", "an operator"}},
+		{"transfer ownership", func(v *Viewer) bool { return v.MayTransfer() == nil }, []string{"PRIMARY"}},
+		{"disable the master key", func(v *Viewer) bool { return v.MaySetEnabled(master, false) == nil }, []string{"PRIMARY"}},
 	} {
-		for _, role := range []Role{RolePrimary, RoleAdministrator, RoleDeveloper, RoleReporting} {
-			v := owner()
-			if role != RolePrimary {
-				v = as(1, roleSets[role])
-			}
-			want := false
-			for _, r := range roles {
-				want = want || r == role
-			}
-			if v.May(c) != want {
-				t.Errorf("%s may %s: %v, want %v", role, c, !want, want)
-			}
-			if got := *v.User.Role(); got != role {
-				t.Errorf("%s reads as %s", role, got)
+		for name, v := range columns {
+			if got, want := row.may(v), among(name, row.who); got != want {
+				t.Errorf("%s, %s: %v, want %v", name, row.what, got, want)
 			}
 		}
-		if provider(ScopeAdmin).May(c) || (&Viewer{}).May(c) {
-			t.Errorf("an operator or nobody may %s", c)
+	}
+	for _, role := range []Role{RoleAdministrator, RoleDeveloper, RoleReporting} {
+		if got := roleSets[role].Role(); got != role {
+			t.Errorf("%s reads as %s", role, got)
 		}
 	}
 	if got := Capabilities(ViewAudit).Role(); got != RoleCustom {
 		t.Errorf("another set reads as %s", got)
 	}
 }
+
+func holds(c Capability) func(*Viewer) bool { return func(v *Viewer) bool { return v.May(c) } }
 
 func TestEffective(t *testing.T) {
 	t.Parallel()
