@@ -1,6 +1,9 @@
 package graph
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // GrantSource says where an effective grant comes from.
 type GrantSource string
@@ -70,6 +73,8 @@ func (v *Viewer) SeesGrantOf(user UUID) bool {
 // is past or belongs to no enabled grant.
 func (v *Viewer) MaySetGrant(u *User, k *ApiKey, in SetGrantInput) error {
 	switch {
+	case !slices.Contains([]GrantState{GrantEnabled, GrantDisabled, GrantInherit}, in.State):
+		return refuse(Invalid, "input.state", "There is no such state of a grant.")
 	case u.IsPrimary:
 		return refuse(NotAllowed, "input.userId", "The primary user has no grants: every key is enabled for them.")
 	case u.UserID == v.UserID():

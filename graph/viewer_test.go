@@ -224,6 +224,7 @@ func TestRules(t *testing.T) {
 		{"enable for a while", admin.MaySetGrant(peer, seenKey, SetGrantInput{State: GrantEnabled, ExpiresAt: &future}), "", ""},
 		{"disable for a peer", admin.MaySetGrant(peer, seenKey, SetGrantInput{State: GrantDisabled}), "", ""},
 		{"reset for a peer", admin.MaySetGrant(peer, master, SetGrantInput{State: GrantInherit}), "", ""},
+		{"a state that is none", admin.MaySetGrant(peer, seenKey, SetGrantInput{State: "enabled"}), Invalid, "[input state]"},
 		{"own grant", admin.MaySetGrant(admin.User, seenKey, SetGrantInput{State: GrantEnabled}), NotAllowed, "[input userId]"},
 		{"grant of the primary user", admin.MaySetGrant(owner().User, seenKey, SetGrantInput{State: GrantEnabled}), NotAllowed, "[input userId]"},
 		{"grant for a deleted key", admin.MaySetGrant(peer, gone, SetGrantInput{State: GrantEnabled}), InvalidState, "[input keyId]"},

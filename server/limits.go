@@ -13,8 +13,12 @@ import (
 	"grantwood/resolvers"
 )
 
-// limits refuses operations that cost too much, and shows the schema to callers with credentials only.
-type limits struct{ maxCost int }
+// limits refuses operations that cost too much or name values that no enum has, and shows the schema to callers with
+// credentials only.
+type limits struct {
+	maxCost int
+	schema  *ast.Schema
+}
 
 var _ interface {
 	graphql.HandlerExtension
@@ -30,6 +34,9 @@ func (limits) Validate(graphql.ExecutableSchema) error { return nil }
 // MutateOperationContext checks an operation before it runs.
 func (l limits) MutateOperationContext(ctx context.Context, operation *graphql.OperationContext) *gqlerror.Error {
 	operation.DisableIntrospection = resolvers.IsNobody(ctx)
+	if err := checkEnums(l.schema, operation); err != nil {
+		return err
+	}
 	c := costing{variables: operation.Variables, fragments: map[string]int{}, max: l.maxCost + 1}
 	cost := c.selections(operation.Operation.SelectionSet)
 	if c.introspects && operation.DisableIntrospection {

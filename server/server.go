@@ -81,7 +81,7 @@ func (s *Server) executor() http.Handler {
 	h.SetDisableSuggestion(true)
 	h.SetValidationRulesFn(withoutSuggestions)
 	h.SetQueryCache(lru.New[*ast.QueryDocument](cachedDocuments))
-	h.Use(limits{maxCost: s.MaxCost})
+	h.Use(limits{maxCost: s.MaxCost, schema: config.Schema})
 	return h
 }
 
