@@ -152,13 +152,16 @@ func (db *DB) SetGrant(ctx context.Context, v *graph.Viewer, in graph.SetGrantIn
 	return grant, err
 }
 
+// grantForChange reads the user and the key of a grant. The user's row stays locked, so that of two changes at once each knows
+// what was set before it, also when nothing was.
 func grantForChange(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, in graph.SetGrantInput) (*graph.User, *graph.ApiKey, error) {
 	account := v.AccountID()
 	var users []*graph.User
 	err := tx.SelectContext(ctx, &users, `
 		SELECT `+userColumns.of("u")+`
 		FROM users u
-		WHERE u.account_id = $1 AND u.user_id = $4 AND `+userVisible(v), about(v, account, in.UserID.In(account, graph.KindUser))...)
+		WHERE u.account_id = $1 AND u.user_id = $4 AND `+userVisible(v)+`
+		FOR NO KEY UPDATE OF u`, about(v, account, in.UserID.In(account, graph.KindUser))...)
 	if err != nil {
 		return nil, nil, err
 	}
