@@ -46,7 +46,7 @@ func (db *DB) CreateAccount(ctx context.Context, v *graph.Viewer, in graph.Creat
 		err := tx.GetContext(ctx, &a, `
 			INSERT INTO accounts (account_id, name, currency, created_at)
 			VALUES ($1, $2, $3, $4)
-			RETURNING max_users, max_api_keys`, a.AccountID, a.Name, a.Currency, a.CreatedAt)
+			RETURNING max_users, max_api_keys, max_unit_depth, tree_version`, a.AccountID, a.Name, a.Currency, a.CreatedAt)
 		if err != nil {
 			return err
 		}
@@ -176,8 +176,8 @@ func applyToAccount(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, a *graph.
 		return nil
 	}
 	_, err := tx.ExecContext(ctx, `
-		UPDATE accounts SET status = $2, max_users = $3, max_api_keys = $4
-		WHERE account_id = $1`, a.AccountID, a.Status, a.MaxUsers, a.MaxApiKeys)
+		UPDATE accounts SET status = $2, max_users = $3, max_api_keys = $4, max_unit_depth = $5
+		WHERE account_id = $1`, a.AccountID, a.Status, a.MaxUsers, a.MaxApiKeys, a.MaxUnitDepth)
 	if err != nil {
 		return err
 	}

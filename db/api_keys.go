@@ -63,14 +63,19 @@ func (db *DB) KeysOf(ctx context.Context, v *graph.Viewer, account graph.UUID, w
 			AND CASE WHEN $6::text[] IS NULL THEN k.deleted_at IS NULL ELSE ` + keyStatus + ` = ANY($6) END
 			AND ($7::uuid IS NULL OR EXISTS (
 				SELECT FROM users u
-				LEFT JOIN grants g ON g.account_id = $1 AND g.user_id = u.user_id AND g.key_id = k.key_id AND ` + grantHolds + `
-				WHERE u.account_id = $1 AND u.user_id = $7 AND (u.is_primary OR coalesce(g.enabled, k.is_master))))`,
+				WHERE u.account_id = $1 AND u.user_id = $7 AND (u.is_primary OR (k.key_id IN (` + enabledKeys("$7") + `)) IS TRUE)))
+			AND ($8::uuid IS NULL OR EXISTS (
+				SELECT FROM unit_paths p
+				WHERE p.account_id = $1 AND p.above_id = $8 AND p.unit_id = k.unit_id))`,
 		name: `(lower(k.name) COLLATE "C")`,
 		id:   "k.key_id",
-		args: about(v, account, pattern(f.Search), nameArray(f.Kinds), nameArray(f.Statuses), enabledFor),
-	}, w, ask, func(k *graph.ApiKey) graph.Cursor { return graph.Cursor{ID: k.KeyID, Name: k.SortName} })
+		args: about(v, account, pattern(f.Search), nameArray(f.Kinds), nameArray(f.Statuses), enabledFor,
+			objectOf(f.UnitID, account, graph.KindUnit)),
+	}, w, ask, keyPlace)
 	return &graph.ApiKeyConnection{Page: page}, fault("list keys", err)
 }
+
+func keyPlace(k *graph.ApiKey) graph.Cursor { return graph.Cursor{ID: k.KeyID, Name: k.SortName} }
 
 // enabledForFilter gives the user whose enabled keys are asked for: nil when nobody asks, the zero UUID, which matches
 // nothing, when v may not see that user's grants.

@@ -12,10 +12,12 @@ import (
 
 // event is what a change adds to the audit trail, in its own transaction.
 type event struct {
+	ID      graph.UUID // a new one when zero
 	Action  graph.AuditAction
 	User    *graph.UUID // whom it concerns
 	Key     *graph.UUID // which key it concerns; who does not see it does not see the event
-	Summary string      // names no key and no user but these
+	Unit    *graph.UUID // likewise
+	Summary string      // names no key, unit and user but these
 	Changes []*graph.AuditChange
 }
 
@@ -34,20 +36,23 @@ func audit(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, account graph.UUID
 	if operator == nil && v.Request.Address != "" {
 		address = &v.Request.Address
 	}
+	if e.ID.IsZero() {
+		e.ID = newID()
+	}
 	changes, err := json.Marshal(append([]*graph.AuditChange{}, e.Changes...))
 	if err != nil {
 		return fmt.Errorf("write changes: %w", err)
 	}
 	_, err = tx.ExecContext(ctx, `
 		INSERT INTO audit_events (account_id, event_id, action, occurred_at, actor_user, actor_token, actor_operator, actor_label,
-			user_id, key_id, summary, changes, ip_address, request_id)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
-		account, newID(), e.Action, v.Request.At, user, token, operator, v.Label(), e.User, e.Key, e.Summary, string(changes), address, v.Request.ID)
+			user_id, key_id, unit_id, summary, changes, ip_address, request_id)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
+		account, e.ID, e.Action, v.Request.At, user, token, operator, v.Label(), e.User, e.Key, e.Unit, e.Summary, string(changes), address, v.Request.ID)
 	return err
 }
 
 var eventColumns = columnList{"account_id", "event_id", "action", "occurred_at", "actor_user", "actor_token", "actor_operator", "actor_label",
-	"user_id", "key_id", "summary", "changes", "ip_address", "request_id"}
+	"user_id", "key_id", "unit_id", "summary", "changes", "ip_address", "request_id"}
 
 // eventRow is an event as it is stored.
 type eventRow struct {
@@ -64,7 +69,7 @@ func auditVisible(v *graph.Viewer) string {
 	if !v.SeesAudit() {
 		return nothing
 	}
-	return `(e.key_id IS NULL OR ` + keyVisible(v, "e.key_id") + `)`
+	return `((e.key_id IS NULL OR ` + keyVisible(v, "e.key_id") + `) AND (e.unit_id IS NULL OR ` + unitVisible(v, "e.unit_id") + `))`
 }
 
 // soughtVisible is the condition that the user $7, by whom events are sought, is not hidden from v. Whoever sees all users
@@ -106,10 +111,11 @@ func (db *DB) AuditEventsOf(ctx context.Context, v *graph.Viewer, account graph.
 			AND ($5::timestamptz IS NULL OR e.occurred_at < $5)
 			AND ($6::text[] IS NULL OR e.action = ANY($6))
 			AND ($7::uuid IS NULL OR (e.user_id = $7 OR e.actor_user = $7) AND ` + soughtVisible(v) + `)
-			AND ($8::uuid IS NULL OR e.key_id = $8)`,
+			AND ($8::uuid IS NULL OR e.key_id = $8)
+			AND ($9::uuid IS NULL OR e.unit_id = $9)`,
 		id: "e.event_id",
 		args: about(v, account, f.From, f.To, nameArray(f.Actions), objectOf(f.UserID, account, graph.KindUser),
-			objectOf(f.KeyID, account, graph.KindKey)),
+			objectOf(f.KeyID, account, graph.KindKey), objectOf(f.UnitID, account, graph.KindUnit)),
 	}, w, ask, func(e *eventRow) graph.Cursor { return graph.Cursor{ID: e.EventID} })
 	if err != nil {
 		return nil, fault("list audit events", err)
@@ -119,10 +125,11 @@ func (db *DB) AuditEventsOf(ctx context.Context, v *graph.Viewer, account graph.
 		Previous: page.Previous, Place: func(e *graph.AuditEvent) graph.Cursor { return graph.Cursor{ID: e.EventID} }}}, err
 }
 
-// completeEvents gives the events the users, access tokens and keys that they name, as far as these are visible and still there.
+// completeEvents gives the events the users, access tokens, keys and units that they name, as far as these are visible and still there.
 func (db *DB) completeEvents(ctx context.Context, v *graph.Viewer, account graph.UUID, rows []*eventRow) ([]*graph.AuditEvent, error) {
-	var userIDs, tokenIDs, keyIDs []graph.UUID
+	var userIDs, tokenIDs, keyIDs, unitIDs []graph.UUID
 	for _, row := range rows {
+		unitIDs = appendSet(unitIDs, row.UnitID)
 		userIDs, keyIDs = appendSet(userIDs, row.ActorUser, row.UserID), appendSet(keyIDs, row.KeyID)
 		tokenIDs = appendSet(tokenIDs, row.ActorToken)
 	}
@@ -141,12 +148,16 @@ func (db *DB) completeEvents(ctx context.Context, v *graph.Viewer, account graph
 	if err != nil {
 		return nil, err
 	}
+	units, err := byID(unitIDs, func(ids []graph.UUID) ([]*graph.Unit, error) { return db.Units(ctx, v, account, ids) }, unitID)
+	if err != nil {
+		return nil, err
+	}
 	events := make([]*graph.AuditEvent, len(rows))
 	for i, row := range rows {
 		e := &row.AuditEvent
 		e.Changes = row.Changes
 		e.ActorUser, e.User, e.Key = users.at(row.ActorUser), users.at(row.UserID), keys.at(row.KeyID)
-		e.ActorToken = tokens.at(row.ActorToken)
+		e.ActorToken, e.Unit = tokens.at(row.ActorToken), units.at(row.UnitID)
 		if row.ActorOperator != nil {
 			e.Operator = &graph.Operator{OperatorID: *row.ActorOperator, Label: e.ActorLabel}
 		}

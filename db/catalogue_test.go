@@ -36,7 +36,8 @@ type catalogue struct {
 }
 
 // history holds columns that remember who did something after they are gone, and so have no foreign key.
-var history = []string{"audit_events.actor_user", "audit_events.actor_token", "audit_events.actor_operator", "audit_events.user_id", "audit_events.key_id",
+var history = []string{"audit_events.actor_user", "audit_events.actor_token", "audit_events.actor_operator", "audit_events.user_id", "audit_events.key_id", "audit_events.unit_id",
+	"key_requests.unit_id", "unit_grants.updated_by", "grant_changes.user_ids", "grant_changes.key_id",
 	"invitations.invited_by", "grants.updated_by", "key_requests.requested_by", "key_requests.key_id",
 	// Persons and accounts lie on different machines.
 	"users.person_id", "logins.person_id", "memberships.account_id", "memberships.user_id"}

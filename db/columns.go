@@ -31,12 +31,15 @@ func (l columnList) list(alias, prefix string) string {
 }
 
 var (
-	accountColumns = columnList{"account_id", "name", "status", "currency", "max_users", "max_api_keys", "created_at"}
-	userColumns    = columnList{"account_id", "user_id", "person_id", "email", "display_name",
+	accountColumns = columnList{"account_id", "name", "status", "currency", "max_users", "max_api_keys", "max_unit_depth", "tree_version",
+		"created_at"}
+	userColumns = columnList{"account_id", "user_id", "person_id", "email", "display_name",
 		`sort_name = lower(@.display_name) COLLATE "C"`, "is_primary", "granted", "status", "rules_version",
 		"last_sign_in_at", "created_at"}
 	keyColumns = columnList{"account_id", "key_id", "key", "name", `sort_name = lower(@.name) COLLATE "C"`, "kind",
-		"is_master", "enabled", "secret_hint", "secret_issued_at", "previous_secret_expires_at", "created_at", "last_used_at", "deleted_at"}
+		"unit_id", "is_master", "enabled", "secret_hint", "secret_issued_at", "previous_secret_expires_at", "created_at", "last_used_at", "deleted_at"}
+	unitColumns = columnList{"account_id", "unit_id", "parent_id", "name", `sort_name = lower(@.name) COLLATE "C"`, "kind",
+		"depth = (SELECT count(*) FROM unit_paths d WHERE d.account_id = @.account_id AND d.unit_id = @.unit_id)", "created_at"}
 )
 
 // uuidArray gives ids as a parameter for uuid[].

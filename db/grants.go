@@ -10,15 +10,23 @@ import (
 )
 
 const (
-	// grantOf joins what was set for user u and key k, unless it has expired.
-	grantOf = `LEFT JOIN grants g ON g.account_id = $1 AND g.user_id = u.user_id AND g.key_id = k.key_id AND ` + grantHolds
+	// grantOf joins what decides about user u and key k: what was set for the pair, unless it has expired, else the nearest
+	// unit with a rule.
+	grantOf = `LEFT JOIN grants g ON g.account_id = $1 AND g.user_id = u.user_id AND g.key_id = k.key_id AND ` + grantHolds + `
+		LEFT JOIN LATERAL (
+			SELECT r.enabled, r.unit_id
+			FROM unit_paths p
+			JOIN unit_grants r ON r.account_id = $1 AND r.user_id = u.user_id AND r.unit_id = p.above_id
+			WHERE p.account_id = $1 AND p.unit_id = k.unit_id
+			ORDER BY p.distance
+			LIMIT 1) n ON g.user_id IS NULL`
 
-	grantEnabled = `coalesce(g.enabled, k.is_master)`
-	grantSource  = `CASE WHEN g.user_id IS NULL THEN 'DEFAULT' ELSE 'EXPLICIT' END`
-
-	// grantColumns are the columns of the effective grant of user u for key k.
-	grantColumns = grantEnabled + ` AS enabled, ` + grantSource + ` AS source, g.expires_at, g.updated_at`
+	grantEnabled = `coalesce(g.enabled, n.enabled, k.is_master)`
+	grantSource  = `CASE WHEN g.user_id IS NOT NULL THEN 'EXPLICIT' WHEN n.unit_id IS NOT NULL THEN 'UNIT' ELSE 'DEFAULT' END`
 )
+
+// grantColumns are the columns of the effective grant of user u for key k.
+var grantColumns = columnList{"enabled = " + grantEnabled, "source = " + grantSource, "unit_id = n.unit_id", "expires_at", "updated_at"}
 
 // Pair names the grant of a user for a key.
 type Pair struct{ User, Key graph.UUID }
@@ -34,7 +42,7 @@ func (db *DB) Grants(ctx context.Context, v *graph.Viewer, account graph.UUID, p
 	}
 	var grants []*graph.Grant
 	err := db.pool.SelectContext(ctx, &grants, `
-		SELECT `+userColumns.as("u", "user")+`, `+keyColumns.as("k", "key")+`, `+grantColumns+`
+		SELECT `+userColumns.as("u", "user")+`, `+keyColumns.as("k", "key")+`, `+grantColumns.of("g")+`
 		FROM unnest($4::uuid[], $5::uuid[]) AS p (user_id, key_id)
 		JOIN users u ON u.account_id = $1 AND u.user_id = p.user_id
 		JOIN api_keys k ON k.account_id = $1 AND k.key_id = p.key_id
@@ -56,7 +64,7 @@ func (db *DB) GrantsOf(ctx context.Context, v *graph.Viewer, account graph.UUID,
 		AND ($7::text IS NULL OR ` + grantSource + ` = $7)`
 	args := about(v, account, objectOf(f.UserID, account, graph.KindUser), objectOf(f.KeyID, account, graph.KindKey), f.Enabled, f.Source)
 	page, err := readPage(ctx, db, listing{
-		columns: userColumns.as("u", "user") + `, ` + keyColumns.as("k", "key") + `, ` + grantColumns,
+		columns: userColumns.as("u", "user") + `, ` + keyColumns.as("k", "key") + `, ` + grantColumns.of("g"),
 		from:    `users u CROSS JOIN api_keys k ` + grantOf + conditions,
 		id:      `u.user_id, k.key_id`,
 		args:    args,
@@ -86,15 +94,17 @@ func (db *DB) GrantsOfUsers(ctx context.Context, v *graph.Viewer, users []*graph
 	for _, u := range users {
 		parents[u.UserID] = u
 	}
-	return db.grantsBelow(ctx, v, users[0].AccountID, grantsBelow{
+	pages, err := readBelow(ctx, db, v, users[0].AccountID, below[graph.Grant]{
 		parents: ids(users, func(u *graph.User) graph.UUID { return u.UserID }),
-		columns: keyColumns.as("k", "key"),
+		columns: keyColumns.as("k", "child.key") + `, ` + grantColumns.as("g", "child"),
 		from: `users u JOIN api_keys k ON k.account_id = $1 AND k.deleted_at IS NULL ` + grantOf + `
-			WHERE u.account_id = $1 AND u.user_id = o.id`,
+			WHERE u.account_id = $1 AND u.user_id = o.id` + grantsBelow(v),
+		args:  []any{enabled},
 		id:    "k.key_id",
 		place: func(g *graph.Grant) graph.Cursor { return graph.Cursor{ID: g.Key.KeyID} },
 		adopt: func(g *graph.Grant, parent graph.UUID) { g.User = parents[parent] },
-	}, w, enabled, ask)
+	}, w, ask)
+	return connections(pages, grantConnection), fault("list grants", err)
 }
 
 // GrantsOfKeys reads, for each of the keys of one account, a page of their visible grants by user in the order of
@@ -105,15 +115,27 @@ func (db *DB) GrantsOfKeys(ctx context.Context, v *graph.Viewer, keys []*graph.A
 	for _, k := range keys {
 		parents[k.KeyID] = k
 	}
-	return db.grantsBelow(ctx, v, keys[0].AccountID, grantsBelow{
+	pages, err := readBelow(ctx, db, v, keys[0].AccountID, below[graph.Grant]{
 		parents: ids(keys, func(k *graph.ApiKey) graph.UUID { return k.KeyID }),
-		columns: userColumns.as("u", "user"),
+		columns: userColumns.as("u", "child.user") + `, ` + grantColumns.as("g", "child"),
 		from: `api_keys k JOIN users u ON u.account_id = $1 ` + grantOf + `
-			WHERE k.account_id = $1 AND k.key_id = o.id`,
+			WHERE k.account_id = $1 AND k.key_id = o.id` + grantsBelow(v),
+		args:  []any{enabled},
 		id:    "u.user_id",
 		place: func(g *graph.Grant) graph.Cursor { return graph.Cursor{ID: g.User.UserID} },
 		adopt: func(g *graph.Grant, parent graph.UUID) { g.Key = parents[parent] },
-	}, w, enabled, ask)
+	}, w, ask)
+	return connections(pages, grantConnection), fault("list grants", err)
+}
+
+// grantsBelow limits the grants of user u for key k to visible ones and, when $5 says so, to enabled or disabled ones.
+func grantsBelow(v *graph.Viewer) string {
+	return ` AND ` + grantVisible(v) + ` AND ` + keyVisible(v, "k.key_id") + `
+		AND ($5::boolean IS NULL OR ` + grantEnabled + ` = $5)`
+}
+
+func grantConnection(p graph.Page[graph.Grant]) *graph.GrantConnection {
+	return &graph.GrantConnection{Page: p}
 }
 
 func ids[T any](list []*T, id func(*T) graph.UUID) []graph.UUID {
@@ -141,7 +163,7 @@ func (db *DB) SetGrant(ctx context.Context, v *graph.Viewer, in graph.SetGrantIn
 		}
 		grant = &graph.Grant{User: u, Key: k}
 		return tx.GetContext(ctx, grant, `
-			SELECT `+grantColumns+`
+			SELECT `+grantColumns.of("g")+`
 			FROM users u JOIN api_keys k ON k.account_id = $1 AND k.key_id = $4
 			`+grantOf+`
 			WHERE u.account_id = $1 AND u.user_id = $2`, u.AccountID, u.UserID, v.Request.At, k.KeyID)

@@ -69,44 +69,12 @@ func (db *DB) refreshToken(ctx context.Context, v *graph.Viewer) (*graph.Viewer,
 		return nil, false, fault("refresh access token", err)
 	case row == nil:
 		return &graph.Viewer{Request: v.Request}, true, nil
-	case row.Creator.RulesVersion == v.Creator.RulesVersion:
+	case row.Creator.RulesVersion == v.Creator.RulesVersion && row.Account.TreeVersion == v.Account.TreeVersion:
 		return v, false, nil
 	}
 	fresh := row.viewer(v.Request)
 	fresh.Keys, err = db.keysOfToken(ctx, fresh)
 	return fresh, true, err
-}
-
-// keysOfToken gives the set of keys visible to a token: its list, as far as its creator sees it. Like keysOf, from which it
-// has the creator's rules, it is the second source beside keyVisible. The list never changes, so that the version of the
-// creator's rules tells when the set may.
-func (db *DB) keysOfToken(ctx context.Context, v *graph.Viewer) (graph.KeySet, error) {
-	creator, t := v.Creator, v.AccessToken
-	key := ruleKey{account: t.AccountID, who: t.TokenID, version: creator.RulesVersion, ofPrimary: creator.IsPrimary}
-	if set, ok := db.visible.Get(key); ok {
-		return set, nil
-	}
-	rules, err := db.keysOf(ctx, creator, v.Request)
-	if err != nil {
-		return nil, err
-	}
-	var listed []graph.UUID
-	err = db.pool.SelectContext(ctx, &listed, `
-		SELECT key_id FROM access_token_keys
-		WHERE account_id = $1 AND token_id = $2`, t.AccountID, t.TokenID)
-	if err != nil {
-		return nil, fault("read keys of an access token", err)
-	}
-	set := graph.KeySet{}
-	for _, id := range listed {
-		if creator.IsPrimary {
-			set[id] = graph.KeyRule{Explicit: &graph.Rule{Enabled: true}}
-		} else if rule, ok := rules[id]; ok {
-			set[id] = rule
-		}
-	}
-	db.visible.Add(key, set)
-	return set, nil
 }
 
 // noteUse writes when a token was used, once a minute at most and without letting its request wait.
@@ -198,5 +166,5 @@ func (db *DB) AuthenticateKey(ctx context.Context, key, secret string, r graph.R
 		return &graph.Viewer{Request: r}, nil
 	}
 	db.noteKeyUse(ctx, row.Key.AccountID, row.Key.KeyID, row.Key.LastUsedAt, r.At)
-	return &graph.Viewer{Kind: graph.KindOfKey, ApiKey: &row.Key, Account: &row.Account, Request: r}, nil
+	return db.keyViewer(ctx, &row.Key, &row.Account, r)
 }

@@ -10,53 +10,58 @@ import (
 	"grantwood/graph"
 )
 
-// grantsBelow describes pages of grants below several parents, users or keys, that are read at once. Each page is a
-// listing with the parent o.id as one more condition.
-type grantsBelow struct {
-	parents []graph.UUID
-	columns string // of the other side
+// below describes pages below several parents that are read at once. Each page is a listing with the parent o.id as one more
+// condition.
+type below[T any] struct {
+	parents []graph.UUID // the parameter $4
+	columns string       // as the part "child"
 	from    string
-	id      string // id of the other side
-	place   func(*graph.Grant) graph.Cursor
-	adopt   func(g *graph.Grant, parent graph.UUID) // gives the grant its parent
+	args    []any  // parameters of from, from $5 on
+	name    string // as in listing
+	id      string
+	place   func(*T) graph.Cursor
+	adopt   func(child *T, parent graph.UUID) // gives the child its parent, where it points there
 }
 
-func (db *DB) grantsBelow(ctx context.Context, v *graph.Viewer, account graph.UUID, b grantsBelow, w graph.Window,
-	enabled *bool, ask Ask) (map[graph.UUID]*graph.GrantConnection, error) {
-	pages := make(map[graph.UUID]*graph.GrantConnection, len(b.parents))
+// readBelow reads a page below each of the parents, all of one account. Pages are read from the start only.
+func readBelow[T any](ctx context.Context, db *DB, v *graph.Viewer, account graph.UUID, b below[T], w graph.Window,
+	ask Ask) (map[graph.UUID]*graph.Page[T], error) {
+	pages := make(map[graph.UUID]*graph.Page[T], len(b.parents))
 	for _, p := range b.parents {
-		pages[p] = &graph.GrantConnection{Page: graph.Page[graph.Grant]{Order: w.Order, Place: b.place}}
+		pages[p] = &graph.Page[T]{Order: w.Order, Place: b.place}
 	}
-	b.parents = slices.Collect(maps.Keys(pages)) // each once: for one that is named twice every row would come twice
+	parents := slices.Collect(maps.Keys(pages)) // each once: for one that is named twice every row would come twice
 	if !v.Enters(account) {
 		account = graph.UUID{}
 	}
-	l := listing{id: b.id, args: about(v, account, uuidArray(b.parents), enabled)}
-	l.from = b.from + ` AND ` + grantVisible(v) + ` AND ` + keyVisible(v, "k.key_id") + `
-		AND ($5::boolean IS NULL OR ` + grantEnabled + ` = $5)`
-	if err := db.rowsBelow(ctx, l, b, w, pages); err != nil {
-		return nil, fault("list grants", err)
+	l := listing{name: b.name, id: b.id, from: b.from, args: append(about(v, account, uuidArray(parents)), b.args...)}
+	if err := rowsBelow(ctx, db, l, b, w, pages); err != nil {
+		return nil, err
 	}
-	return pages, fault("count grants", db.countsBelow(ctx, l, w, ask, pages))
+	return pages, countsBelow(ctx, db, l, w, ask, pages)
 }
 
-func (db *DB) rowsBelow(ctx context.Context, l listing, b grantsBelow, w graph.Window, pages map[graph.UUID]*graph.GrantConnection) error {
+func rowsBelow[T any](ctx context.Context, db *DB, l listing, b below[T], w graph.Window, pages map[graph.UUID]*graph.Page[T]) error {
 	var after string
 	if w.After != nil {
 		after = " AND " + l.beyond(w, w.After, true, false)
 	}
+	order := l.id
+	if w.Order.Named() {
+		order = l.name + ", " + l.id
+	}
 	var rows []struct {
 		Parent graph.UUID
-		graph.Grant
+		Child  T
 	}
 	err := db.pool.SelectContext(ctx, &rows, fmt.Sprintf(`
 		SELECT o.id AS parent, page.*
 		FROM unnest($4::uuid[]) AS o (id)
 		CROSS JOIN LATERAL (
-			SELECT %s, %s
+			SELECT %s
 			FROM %s%s
 			ORDER BY %s
-			LIMIT %d) page`, b.columns, grantColumns, l.from, after, l.id, w.Limit+1), l.args...)
+			LIMIT %d) page`, b.columns, l.from, after, order, w.Limit+1), l.args...)
 	if err != nil {
 		return err
 	}
@@ -66,14 +71,16 @@ func (db *DB) rowsBelow(ctx context.Context, l listing, b grantsBelow, w graph.W
 			page.Next = true
 			continue
 		}
-		g := &rows[i].Grant
-		b.adopt(g, rows[i].Parent)
-		page.Nodes = append(page.Nodes, g)
+		child := &rows[i].Child
+		if b.adopt != nil {
+			b.adopt(child, rows[i].Parent)
+		}
+		page.Nodes = append(page.Nodes, child)
 	}
 	return nil
 }
 
-func (db *DB) countsBelow(ctx context.Context, l listing, w graph.Window, ask Ask, pages map[graph.UUID]*graph.GrantConnection) error {
+func countsBelow[T any](ctx context.Context, db *DB, l listing, w graph.Window, ask Ask, pages map[graph.UUID]*graph.Page[T]) error {
 	ask.Around = ask.Around && w.After != nil
 	if !ask.Total && !ask.Around {
 		return nil
@@ -97,4 +104,13 @@ func (db *DB) countsBelow(ctx context.Context, l listing, w graph.Window, ask As
 		}
 	}
 	return err
+}
+
+// connections turns pages into what the schema calls connections.
+func connections[T, C any](pages map[graph.UUID]*graph.Page[T], connection func(graph.Page[T]) *C) map[graph.UUID]*C {
+	made := make(map[graph.UUID]*C, len(pages))
+	for parent, page := range pages {
+		made[parent] = connection(*page)
+	}
+	return made
 }

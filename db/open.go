@@ -38,7 +38,8 @@ type DB struct {
 	adminURL  string
 	log       *slog.Logger
 	sendMail  bool
-	visible   *lru.Cache[ruleKey, graph.KeySet]
+	visible   *lru.Cache[ruleKey, *graph.KeySet]
+	trees     *lru.Cache[treeKey, *graph.Tree]
 	passwords *semaphore.Weighted
 	// afterwards holds what was left for later.
 	afterwards *semaphore.Weighted
@@ -59,11 +60,15 @@ func Open(c Config) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	visible, err := lru.New[ruleKey, graph.KeySet](visibleSets)
+	visible, err := lru.New[ruleKey, *graph.KeySet](visibleSets)
 	if err != nil {
 		return nil, fmt.Errorf("make cache of visible keys: %w", err)
 	}
-	return &DB{pool: pool, adminURL: c.AdminURL, log: c.Logger, sendMail: c.SendMail, visible: visible,
+	known, err := lru.New[treeKey, *graph.Tree](trees)
+	if err != nil {
+		return nil, fmt.Errorf("make cache of trees: %w", err)
+	}
+	return &DB{pool: pool, adminURL: c.AdminURL, log: c.Logger, sendMail: c.SendMail, visible: visible, trees: known,
 		passwords: semaphore.NewWeighted(passwordsAtOnce), afterwards: semaphore.NewWeighted(laterAtOnce)}, nil
 }
 

@@ -19,7 +19,7 @@ func privilegesOn(table string) []string {
 	switch table {
 	case "goose_db_version":
 		return nil
-	case "audit_events":
+	case "audit_events", "grant_changes":
 		return []string{"SELECT", "INSERT"}
 	case "accounts": // deleting an account would delete its events with it
 		return []string{"SELECT", "INSERT", "UPDATE"}

@@ -110,7 +110,7 @@ func TestRightsOfTheServingRole(t *testing.T) {
 		for _, l := range list {
 			want := "SELECT INSERT UPDATE DELETE"
 			switch l.Table {
-			case "audit_events":
+			case "audit_events", "grant_changes":
 				want = "SELECT INSERT"
 			case "accounts":
 				want = "SELECT INSERT UPDATE"

@@ -62,35 +62,8 @@ func (db *DB) sessionViewer(ctx context.Context, t token, r graph.Request) (*gra
 }
 
 func (db *DB) userViewer(ctx context.Context, u *graph.User, a *graph.Account, session graph.UUID, r graph.Request) (*graph.Viewer, error) {
-	keys, err := db.keysOf(ctx, u, r)
+	keys, err := db.keysOf(ctx, u, a)
 	return &graph.Viewer{Kind: graph.KindOfUser, User: u, Account: a, SessionID: session, Keys: keys, Request: r}, err
-}
-
-// Refresh reads the viewer's visible keys again when the rules about it have changed since it was authenticated, and
-// reports whether they had.
-func (db *DB) Refresh(ctx context.Context, v *graph.Viewer) (*graph.Viewer, bool, error) {
-	if v.Kind == graph.KindOfToken {
-		return db.refreshToken(ctx, v)
-	}
-	if v.Kind != graph.KindOfUser || v.IsPrimary() {
-		return v, false, nil
-	}
-	var u graph.User
-	err := db.pool.GetContext(ctx, &u, `
-		SELECT `+userColumns.of("u")+`
-		FROM users u
-		WHERE u.account_id = $1 AND u.user_id = $2`, v.AccountID(), v.UserID())
-	if errors.Is(err, sql.ErrNoRows) {
-		return &graph.Viewer{Request: v.Request}, true, nil
-	}
-	if err != nil {
-		return nil, false, fault("refresh viewer", err)
-	}
-	if u.RulesVersion == v.User.RulesVersion {
-		return v, false, nil
-	}
-	fresh, err := db.userViewer(ctx, &u, v.Account, v.SessionID, v.Request)
-	return fresh, true, err
 }
 
 // refused is the one answer for an unknown address, a wrong password and a disabled user.
@@ -179,7 +152,7 @@ func memberViewer(m membership, r graph.Request) *graph.Viewer {
 }
 
 func (db *DB) loadKeys(ctx context.Context, s *Session) (err error) {
-	s.Viewer.Keys, err = db.keysOf(ctx, s.Viewer.User, s.Viewer.Request)
+	s.Viewer.Keys, err = db.keysOf(ctx, s.Viewer.User, s.Viewer.Account)
 	return err
 }
 

@@ -1,11 +1,6 @@
 package db
 
-import (
-	"context"
-	"time"
-
-	"grantwood/graph"
-)
+import "grantwood/graph"
 
 // Statements about keys have three parameters in common: $1 the account, $2 the viewer's user, access token or key, $3 the
 // time of the request. about gives them.
@@ -29,16 +24,31 @@ const (
 )
 
 // enabledKeys are the keys that are enabled for the user, written outward from what was set for them, so that the cost
-// follows their grants and not the keys of the account.
+// follows their rules and not the keys of the account.
 func enabledKeys(user string) string {
+	holding := `NOT EXISTS (
+			SELECT FROM grants g
+			WHERE g.account_id = $1 AND g.user_id = ` + user + ` AND g.key_id = k.key_id AND ` + grantHolds + `)`
 	return `
 		SELECT g.key_id FROM grants g
 		WHERE g.account_id = $1 AND g.user_id = ` + user + ` AND g.enabled AND ` + grantHolds + `
 		UNION ALL
-		SELECT m.key_id FROM api_keys m
-		WHERE m.account_id = $1 AND m.is_master AND NOT EXISTS (
-			SELECT FROM grants g
-			WHERE g.account_id = $1 AND g.user_id = ` + user + ` AND g.key_id = m.key_id AND ` + grantHolds + `)`
+		SELECT k.key_id FROM (` + ruledUnits(user) + `) n
+		JOIN api_keys k ON k.account_id = $1 AND k.unit_id = n.unit_id
+		WHERE n.enabled AND ` + holding + `
+		UNION ALL
+		SELECT k.key_id FROM api_keys k
+		WHERE k.account_id = $1 AND k.is_master AND ` + holding
+}
+
+// ruledUnits are the units that a rule for the user reaches, each with what the nearest of them says.
+func ruledUnits(user string) string {
+	return `
+		SELECT DISTINCT ON (p.unit_id) p.unit_id, r.enabled
+		FROM unit_grants r
+		JOIN unit_paths p ON p.account_id = $1 AND p.above_id = r.unit_id
+		WHERE r.account_id = $1 AND r.user_id = ` + user + `
+		ORDER BY p.unit_id, p.distance`
 }
 
 // keyVisible is the one predicate for visible keys: a condition on a column that holds a key of the account $1. Rows,
@@ -60,6 +70,30 @@ func keyVisible(v *graph.Viewer, column string) string {
 	return nothing
 }
 
+// unitVisible is the condition on a column that holds a unit of the account $1; see graph.Viewer.SeesUnit.
+func unitVisible(v *graph.Viewer, column string) string {
+	if v.SeesEveryKey() {
+		return everything
+	}
+	seen := `
+		SELECT p.above_id FROM api_keys k
+		JOIN unit_paths p ON p.account_id = $1 AND p.unit_id = k.unit_id
+		WHERE k.account_id = $1 AND ` + keyVisible(v, "k.key_id")
+	if !v.SeesEmptyUnits() {
+		return `((` + column + ` IN (` + seen + `)) IS TRUE AND ` + everything + `)`
+	}
+	// No unit at or above it holds keys, and none that is visible. Units that are gone are hidden.
+	return `((` + column + ` IN (
+		SELECT u.unit_id FROM units u
+		WHERE u.account_id = $1 AND NOT EXISTS (
+			SELECT FROM unit_paths up
+			WHERE up.account_id = $1 AND up.unit_id = u.unit_id AND up.above_id NOT IN (` + seen + `)
+				AND EXISTS (
+					SELECT FROM unit_paths down
+					JOIN api_keys held ON held.account_id = $1 AND held.unit_id = down.unit_id
+					WHERE down.account_id = $1 AND down.above_id = up.above_id)))) IS TRUE AND ` + everything + `)`
+}
+
 // userVisible is the condition on users u of the account $1.
 func userVisible(v *graph.Viewer) string {
 	switch {
@@ -71,7 +105,7 @@ func userVisible(v *graph.Viewer) string {
 	return nothing
 }
 
-// grantVisible is the condition on users u whose grants for visible keys v sees. The primary user has no grants.
+// grantVisible is the condition on users u whose grants for visible keys and units v sees. The primary user has no grants.
 func grantVisible(v *graph.Viewer) string {
 	switch {
 	case v.SeesGrantsOfOthers():
@@ -80,50 +114,4 @@ func grantVisible(v *graph.Viewer) string {
 		return `(NOT u.is_primary AND u.user_id = $2 AND ` + everything + `)`
 	}
 	return nothing
-}
-
-// visibleSets is how many users' and tokens' sets of visible keys are remembered.
-const visibleSets = 1000
-
-// ruleKey names what a user, or a token of theirs, saw at a version of the rules about the user.
-type ruleKey struct {
-	account, who graph.UUID
-	version      int64
-	ofPrimary    bool
-}
-
-// keysOf gives the set of keys visible to an additional user at the version of the rules that u carries. It is the
-// second source beside keyVisible: it reads what was set and lets the domain decide. Nil for others, who need no set.
-func (db *DB) keysOf(ctx context.Context, u *graph.User, r graph.Request) (graph.KeySet, error) {
-	if u.IsPrimary {
-		return nil, nil
-	}
-	key := ruleKey{account: u.AccountID, who: u.UserID, version: u.RulesVersion}
-	if set, ok := db.visible.Get(key); ok {
-		return set, nil
-	}
-	var rows []struct {
-		KeyID     graph.UUID
-		IsMaster  bool
-		Enabled   *bool
-		ExpiresAt *time.Time
-	}
-	err := db.pool.SelectContext(ctx, &rows, `
-		SELECT k.key_id, k.is_master, g.enabled, g.expires_at
-		FROM api_keys k
-		LEFT JOIN grants g ON g.account_id = $1 AND g.user_id = $2 AND g.key_id = k.key_id
-		WHERE k.account_id = $1 AND (k.is_master OR g.user_id IS NOT NULL)`, u.AccountID, u.UserID)
-	if err != nil {
-		return nil, fault("read what is enabled for a user", err)
-	}
-	set := graph.KeySet{}
-	for _, row := range rows {
-		rule := graph.KeyRule{IsMaster: row.IsMaster}
-		if row.Enabled != nil {
-			rule.Explicit = &graph.Rule{Enabled: *row.Enabled, ExpiresAt: row.ExpiresAt}
-		}
-		set[row.KeyID] = rule
-	}
-	db.visible.Add(key, set)
-	return set, nil
 }

@@ -22,9 +22,12 @@ type Account struct {
 	Currency   string // ISO 4217, capitals
 	MaxUsers   int    // pending invitations included
 	MaxApiKeys int    // deleted ones excluded, the master key included
-	CreatedAt  time.Time
-	SortName   string // the name as lists sort it; empty where no list was read
-	Nested     Nested
+	// MaxUnitDepth is the deepest level of units; 1 is the top.
+	MaxUnitDepth int
+	TreeVersion  int64 // raised when units or the places of keys change
+	CreatedAt    time.Time
+	SortName     string // the name as lists sort it; empty where no list was read
+	Nested       Nested
 }
 
 // IsNode marks what has a global ID.
@@ -54,6 +57,7 @@ type UpdateAccountInput struct {
 	Status        *AccountStatus
 	MaxUsers      *int
 	MaxApiKeys    *int
+	MaxUnitDepth  *int
 	PrimaryUserID *ID
 }
 
@@ -72,6 +76,10 @@ func (in UpdateAccountInput) Apply(a *Account) []*AuditChange {
 	if in.MaxApiKeys != nil && *in.MaxApiKeys != a.MaxApiKeys {
 		list = append(list, Changed("maxApiKeys", strconv.Itoa(a.MaxApiKeys), strconv.Itoa(*in.MaxApiKeys)))
 		a.MaxApiKeys = *in.MaxApiKeys
+	}
+	if in.MaxUnitDepth != nil && *in.MaxUnitDepth != a.MaxUnitDepth {
+		list = append(list, Changed("maxUnitDepth", strconv.Itoa(a.MaxUnitDepth), strconv.Itoa(*in.MaxUnitDepth)))
+		a.MaxUnitDepth = *in.MaxUnitDepth
 	}
 	return list
 }

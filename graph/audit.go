@@ -32,6 +32,8 @@ const (
 	GrantWasOn     AuditAction = "GRANT_ENABLED"
 	GrantWasOff    AuditAction = "GRANT_DISABLED"
 	GrantWasReset  AuditAction = "GRANT_RESET"
+	UnitGrantSet   AuditAction = "UNIT_GRANT_CHANGED"
+	UnitChanged    AuditAction = "UNIT_CHANGED"
 	KeyCreated     AuditAction = "KEY_CREATED"
 	KeyUpdated     AuditAction = "KEY_UPDATED"
 	KeyWasEnabled  AuditAction = "KEY_ENABLED"
@@ -62,6 +64,8 @@ type AuditEvent struct {
 	User       *User
 	KeyID      *UUID
 	Key        *ApiKey
+	UnitID     *UUID
+	Unit       *Unit
 	Summary    string
 	Changes    []*AuditChange
 	IPAddress  *string
@@ -89,9 +93,10 @@ func (e *AuditEvent) Actor() Actor {
 	return nil
 }
 
-// VisibleTo reports whether v reads the audit trail and sees the key that the event concerns, if there is one.
+// VisibleTo reports whether v reads the audit trail and sees the key and the unit that the event concerns, as far as there are.
 func (e *AuditEvent) VisibleTo(v *Viewer) bool {
-	return e != nil && v.Enters(e.AccountID) && v.SeesAudit() && (e.KeyID == nil || v.SeesKey(e.AccountID, *e.KeyID))
+	return e != nil && v.Enters(e.AccountID) && v.SeesAudit() && (e.KeyID == nil || v.SeesKey(e.AccountID, *e.KeyID)) &&
+		(e.UnitID == nil || v.SeesUnit(e.AccountID, *e.UnitID))
 }
 
 // AuditChange is a value that changed: what it was and what it is, nil where there was or is none.
@@ -132,4 +137,5 @@ type AuditEventFilter struct {
 	Actions []AuditAction
 	UserID  *ID
 	KeyID   *ID
+	UnitID  *ID
 }

@@ -137,3 +137,20 @@ func (c *AccountConnection) Edges() []*AccountEdge {
 
 // VisibleTo reports whether v sees the account.
 func (e *AccountEdge) VisibleTo(v *Viewer) bool { return e.Node.VisibleTo(v) }
+
+// UnitConnection is a page of units.
+type UnitConnection struct{ Page[Unit] }
+
+// UnitEdge is a unit in a page.
+type UnitEdge struct {
+	Cursor string
+	Node   *Unit
+}
+
+// Edges gives the units with their cursors.
+func (c *UnitConnection) Edges() []*UnitEdge {
+	return edges(&c.Page, func(cursor string, n *Unit) *UnitEdge { return &UnitEdge{cursor, n} })
+}
+
+// VisibleTo reports whether v sees the unit.
+func (e *UnitEdge) VisibleTo(v *Viewer) bool { return e.Node.VisibleTo(v) }

@@ -11,13 +11,14 @@ type GrantSource string
 // The sources.
 const (
 	FromExplicit GrantSource = "EXPLICIT"
+	FromUnit     GrantSource = "UNIT"
 	FromDefault  GrantSource = "DEFAULT"
 )
 
 // GrantState says what to do with a grant.
 type GrantState string
 
-// The states. GrantInherit removes what was set, so that the default decides.
+// The states. GrantInherit removes what was set, so that units or the default decide.
 const (
 	GrantEnabled  GrantState = "ENABLED"
 	GrantDisabled GrantState = "DISABLED"
@@ -30,13 +31,21 @@ type Rule struct {
 	ExpiresAt *time.Time
 }
 
-// Effective gives whether a key is enabled for an additional user at a time, and what decided: the explicit rule
-// unless it has expired, else the default, which enables the master key and nothing else.
-func Effective(explicit *Rule, isMaster bool, at time.Time) (enabled bool, from GrantSource) {
-	if explicit != nil && (explicit.ExpiresAt == nil || explicit.ExpiresAt.After(at)) {
-		return explicit.Enabled, FromExplicit
+// Holds reports whether the rule counts at the time: it does until it ends by itself.
+func (r *Rule) Holds(at time.Time) bool {
+	return r != nil && (r.ExpiresAt == nil || r.ExpiresAt.After(at))
+}
+
+// Effective gives whether a key is enabled for an additional user at a time, and what decided, first match wins: the explicit
+// rule unless it has expired, the nearest unit with a rule, the default, which enables the master key and nothing else.
+func (k KeyRule) Effective(at time.Time) (enabled bool, from GrantSource) {
+	switch {
+	case k.Explicit.Holds(at):
+		return k.Explicit.Enabled, FromExplicit
+	case k.Unit != nil:
+		return *k.Unit, FromUnit
 	}
-	return isMaster, FromDefault
+	return k.IsMaster, FromDefault
 }
 
 // Grant is whether a key is enabled for an additional user: the effective state of the pair, present even when
@@ -46,8 +55,10 @@ type Grant struct {
 	Key       *ApiKey
 	Enabled   bool
 	Source    GrantSource
+	UnitID    *UUID // unit whose rule decides
 	ExpiresAt *time.Time
 	UpdatedAt *time.Time // nil when nothing was set
+	Nested    Nested
 }
 
 // IsNode marks what has a global ID.

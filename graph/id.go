@@ -73,17 +73,19 @@ const (
 	KindKeyRequest  Kind = "req"
 	KindAccessToken Kind = "tok"
 	KindSession     Kind = "ses"
+	KindUnit        Kind = "unt"
+	KindUnitGrant   Kind = "ugr"
 )
 
-// parts gives how many UUIDs an ID of kind k holds: the account, then the object, for a grant user and key. Zero
+// parts gives how many UUIDs an ID of kind k holds: the account, then the object, for a grant user and key or unit. Zero
 // when there is no such kind.
 func (k Kind) parts() int {
 	switch k {
 	case KindAccount:
 		return 1
-	case KindUser, KindKey, KindInvitation, KindAuditEvent, KindKeyRequest, KindAccessToken, KindSession:
+	case KindUser, KindKey, KindInvitation, KindAuditEvent, KindKeyRequest, KindAccessToken, KindSession, KindUnit:
 		return 2
-	case KindGrant:
+	case KindGrant, KindUnitGrant:
 		return 3
 	}
 	return 0
@@ -95,7 +97,7 @@ type ID struct {
 	Kind    Kind
 	Account UUID
 	Object  UUID // the object itself; for a grant the user; zero for an account
-	Second  UUID // for a grant the key
+	Second  UUID // for a grant the key or unit
 }
 
 // idText is lower-case base32hex without padding: safe in addresses, marked by a double click, sorting as the bytes do.

@@ -2,19 +2,6 @@ package graph
 
 import "time"
 
-// UnitKind says what a key stands for; a label without effect on access.
-type UnitKind string
-
-// The kinds.
-const (
-	Region       UnitKind = "REGION"
-	BusinessUnit UnitKind = "BUSINESS_UNIT"
-	Department   UnitKind = "DEPARTMENT"
-	Customer     UnitKind = "CUSTOMER"
-	Application  UnitKind = "APPLICATION"
-	OtherKind    UnitKind = "OTHER"
-)
-
 // ApiKeyStatus is the state of a key.
 type ApiKeyStatus string
 
@@ -33,6 +20,7 @@ type ApiKey struct {
 	Name           string
 	SortName       string // the name as lists sort it
 	Kind           UnitKind
+	UnitID         *UUID // unit that holds it; nil directly below the account
 	IsMaster       bool
 	Enabled        bool
 	SecretHint     *string
@@ -113,6 +101,7 @@ type ApiKeyFilter struct {
 	Search           *string
 	Kinds            []UnitKind
 	Statuses         []ApiKeyStatus
+	UnitID           *ID // in the unit or below it
 	EnabledForUserID *ID
 }
 

@@ -36,28 +36,8 @@ type Viewer struct {
 	ApiKey      *ApiKey      // nil unless Kind is KindOfKey
 	Operator    *Operator    // nil unless Kind is KindOperator
 	SessionID   UUID
-	Keys        KeySet // the keys visible to an additional user or a token, from a source other than the SQL predicate
+	Keys        *KeySet // what decides about visible keys and units, from a source other than the SQL predicate; nil for those who see all
 	Request     Request
-}
-
-// KeySet holds what decides about the keys that may be visible to an additional user or to a token; keys that are not in it
-// are not.
-type KeySet map[UUID]KeyRule
-
-// KeyRule is what decides about one key.
-type KeyRule struct {
-	IsMaster bool
-	Explicit *Rule // nil when nothing was set
-}
-
-// Has reports whether the key is enabled at the time.
-func (s KeySet) Has(key UUID, at time.Time) bool {
-	rule, ok := s[key]
-	if !ok {
-		return false
-	}
-	enabled, _ := Effective(rule.Explicit, rule.IsMaster, at)
-	return enabled
 }
 
 // Capabilities gives what the viewer may do in its account now; nothing for operators and nobody.
@@ -158,6 +138,18 @@ func (v *Viewer) SeesKey(account, key UUID) bool {
 	}
 	return v.SeesEveryKey() || v.Keys.Has(key, v.Request.At)
 }
+
+// SeesUnit reports whether the unit of the account is visible: a visible key is in or below it, or it holds no key and the
+// viewer manages keys; all units for whoever sees every key.
+func (v *Viewer) SeesUnit(account, unit UUID) bool {
+	if !v.Enters(account) {
+		return false
+	}
+	return v.SeesEveryKey() || v.Keys.HasUnit(unit, v.Request.At, v.SeesEmptyUnits())
+}
+
+// SeesEmptyUnits reports whether units without keys are visible.
+func (v *Viewer) SeesEmptyUnits() bool { return v.May(ManageKeys) }
 
 // SeesAllUsers reports whether all users of the account are visible, not only the viewer and the primary user.
 func (v *Viewer) SeesAllUsers() bool {

@@ -16,12 +16,20 @@ var (
 	hidden  = &ApiKey{AccountID: home, KeyID: UUID{12}, Enabled: true}
 	foreign = &ApiKey{AccountID: abroad, KeyID: UUID{11}, Enabled: true}
 	gone    = &ApiKey{AccountID: home, KeyID: UUID{11}, DeletedAt: &noon}
+
+	// The tree: top holds a unit with the enabled key, one with the hidden key, and an empty one; the one with the hidden key
+	// holds another empty one.
+	top, with, without, empty, emptyBelow = unitOf(20), unitOf(21), unitOf(22), unitOf(23), unitOf(24)
+	tree                                  = NewTree(map[UUID]UUID{top.UnitID: {}, with.UnitID: top.UnitID, without.UnitID: top.UnitID,
+		empty.UnitID: top.UnitID, emptyBelow.UnitID: without.UnitID}, map[UUID]UUID{seenKey.KeyID: with.UnitID, hidden.KeyID: without.UnitID})
 )
+
+func unitOf(id byte) *Unit { return &Unit{AccountID: home, UnitID: UUID{id}} }
 
 func as(id byte, set CapabilitySet) *Viewer {
 	return &Viewer{Kind: KindOfUser, Account: &Account{AccountID: home, Status: Active}, Request: Request{At: noon},
 		User: &User{AccountID: home, UserID: UUID{id}, Granted: set, Status: UserActive},
-		Keys: KeySet{seenKey.KeyID: {Explicit: &Rule{Enabled: true}}, master.KeyID: {IsMaster: true}, hidden.KeyID: {Explicit: &Rule{}}}}
+		Keys: NewKeySet(tree, Rules{Master: master.KeyID, Keys: map[UUID]Rule{seenKey.KeyID: {Enabled: true}, hidden.KeyID: {}}})}
 }
 
 func owner() *Viewer {
@@ -38,11 +46,12 @@ func provider(scopes ...OperatorScope) *Viewer {
 // tokenOf makes a token for the enabled key.
 func tokenOf(creator *Viewer, set CapabilitySet) *Viewer {
 	return &Viewer{Kind: KindOfToken, AccessToken: &AccessToken{AccountID: home, TokenID: UUID{60}, Granted: set}, Creator: creator.User,
-		Account: creator.Account, Request: creator.Request, Keys: KeySet{seenKey.KeyID: {Explicit: &Rule{Enabled: true}}}}
+		Account: creator.Account, Request: creator.Request, Keys: ListedKeys(tree, []UUID{seenKey.KeyID})}
 }
 
 func keyItself(k *ApiKey) *Viewer {
-	return &Viewer{Kind: KindOfKey, ApiKey: k, Account: &Account{AccountID: home, Status: Active}, Request: Request{At: noon}}
+	return &Viewer{Kind: KindOfKey, ApiKey: k, Account: &Account{AccountID: home, Status: Active}, Request: Request{At: noon},
+		Keys: ListedKeys(tree, []UUID{k.KeyID})}
 }
 
 // everybody names the viewers of the truth tables.
@@ -106,6 +115,25 @@ func TestWhoSeesWhat(t *testing.T) {
 		}, append([]string{"primary", "administrator", "audit only"}, readers...)},
 		{"event about a hidden key", func(*Viewer) interface{ VisibleTo(*Viewer) bool } {
 			return &AuditEvent{AccountID: home, KeyID: &hidden.KeyID}
+		}, append([]string{"primary"}, readers...)},
+		{"unit above the enabled key", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return top }, append(everyone, readers...)},
+		{"unit of the enabled key", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return with }, append(everyone, readers...)},
+		{"unit of the hidden key", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return without }, append([]string{"primary"}, readers...)},
+		{"empty unit", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return empty }, append([]string{"primary", "administrator", "keys only"}, readers...)},
+		{"empty unit below a hidden one", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return emptyBelow }, append([]string{"primary"}, readers...)},
+		{"unit of another account", func(*Viewer) interface{ VisibleTo(*Viewer) bool } {
+			return &Unit{AccountID: abroad, UnitID: top.UnitID}
+		}, readers},
+		{"unit that is gone", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return unitOf(99) }, append([]string{"primary"}, readers...)},
+		{"own rule for a unit", func(v *Viewer) interface{ VisibleTo(*Viewer) bool } { return &UnitGrant{User: own(v), Unit: with} }, append(everyUser, readers...)},
+		{"own rule for a hidden unit", func(v *Viewer) interface{ VisibleTo(*Viewer) bool } { return &UnitGrant{User: own(v), Unit: without} }, append([]string{"primary"}, readers...)},
+		{"another user's rule for a unit", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return &UnitGrant{User: peer, Unit: with} }, managers},
+		{"another user's rule for a hidden unit", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return &UnitGrant{User: peer, Unit: without} }, append([]string{"primary"}, readers...)},
+		{"event about a visible unit", func(*Viewer) interface{ VisibleTo(*Viewer) bool } {
+			return &AuditEvent{AccountID: home, UnitID: &with.UnitID}
+		}, append([]string{"primary", "administrator", "audit only"}, readers...)},
+		{"event about a hidden unit", func(*Viewer) interface{ VisibleTo(*Viewer) bool } {
+			return &AuditEvent{AccountID: home, UnitID: &without.UnitID, KeyID: &seenKey.KeyID}
 		}, append([]string{"primary"}, readers...)},
 		{"access token", func(*Viewer) interface{ VisibleTo(*Viewer) bool } {
 			return &AccessToken{AccountID: home, TokenID: UUID{61}}
@@ -183,25 +211,31 @@ func holds(c Capability) func(*Viewer) bool { return func(v *Viewer) bool { retu
 
 func TestEffective(t *testing.T) {
 	t.Parallel()
-	past, future := noon.Add(-time.Second), noon.Add(time.Second)
+	past, future, yes, no := noon.Add(-time.Second), noon.Add(time.Second), true, false
 	for _, row := range []struct {
 		name     string
 		explicit *Rule
+		unit     *bool
 		master   bool
 		enabled  bool
 		from     GrantSource
 	}{
-		{"nothing set", nil, false, false, FromDefault},
-		{"nothing set, master", nil, true, true, FromDefault},
-		{"enabled", &Rule{Enabled: true}, false, true, FromExplicit},
-		{"disabled", &Rule{}, false, false, FromExplicit},
-		{"disabled, master", &Rule{}, true, false, FromExplicit},
-		{"enabled until later", &Rule{Enabled: true, ExpiresAt: &future}, false, true, FromExplicit},
-		{"enabled until now", &Rule{Enabled: true, ExpiresAt: &noon}, false, false, FromDefault},
-		{"enabled until before", &Rule{Enabled: true, ExpiresAt: &past}, false, false, FromDefault},
-		{"enabled until before, master", &Rule{Enabled: true, ExpiresAt: &past}, true, true, FromDefault},
+		{"unit enables", nil, &yes, false, true, FromUnit},
+		{"unit disables", nil, &no, false, false, FromUnit},
+		{"disabled, unit enables", &Rule{}, &yes, false, false, FromExplicit},
+		{"enabled, unit disables", &Rule{Enabled: true}, &no, false, true, FromExplicit},
+		{"enabled until now, unit enables", &Rule{Enabled: true, ExpiresAt: &noon}, &yes, false, true, FromUnit},
+		{"nothing set", nil, nil, false, false, FromDefault},
+		{"nothing set, master", nil, nil, true, true, FromDefault},
+		{"enabled", &Rule{Enabled: true}, nil, false, true, FromExplicit},
+		{"disabled", &Rule{}, nil, false, false, FromExplicit},
+		{"disabled, master", &Rule{}, nil, true, false, FromExplicit},
+		{"enabled until later", &Rule{Enabled: true, ExpiresAt: &future}, nil, false, true, FromExplicit},
+		{"enabled until now", &Rule{Enabled: true, ExpiresAt: &noon}, nil, false, false, FromDefault},
+		{"enabled until before", &Rule{Enabled: true, ExpiresAt: &past}, nil, false, false, FromDefault},
+		{"enabled until before, master", &Rule{Enabled: true, ExpiresAt: &past}, nil, true, true, FromDefault},
 	} {
-		if enabled, from := Effective(row.explicit, row.master, noon); enabled != row.enabled || from != row.from {
+		if enabled, from := (KeyRule{IsMaster: row.master, Explicit: row.explicit, Unit: row.unit}).Effective(noon); enabled != row.enabled || from != row.from {
 			t.Errorf("%s: %v from %s, want %v from %s", row.name, enabled, from, row.enabled, row.from)
 		}
 	}

@@ -30,7 +30,7 @@ func (r apiKey) Grants(ctx context.Context, obj *graph.ApiKey, first *int, after
 	if page, ok := graph.Loaded[*graph.GrantConnection](&obj.Nested, kept{f.Field, asked(ctx, f.Selections)}); ok {
 		return page, nil
 	}
-	p, err := newNestedPage(ctx, f, graph.PageArgs{First: first, After: after}, enabled)
+	p, err := newNestedPage(ctx, f, graph.PageArgs{First: first, After: after}, enabled, graph.ByCreation)
 	if err != nil {
 		return nil, err
 	}

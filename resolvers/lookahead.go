@@ -1,6 +1,7 @@
 package resolvers
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -25,14 +26,16 @@ var (
 	typesOfKeyRequest = []string{"KeyRequest", "Node"}
 	typesOfToken      = []string{"AccessToken", "Node", "Actor"}
 	typesOfAccount    = []string{"Account", "Node"}
+	typesOfUnit       = []string{"Unit", "Node"}
+	typesOfUnitGrant  = []string{"UnitGrant", "Node"}
 )
 
 // nestedPage is what a field asks for that gives a page below each of several parents.
 type nestedPage struct {
-	field   graphql.CollectedField
-	window  graph.Window
-	enabled *bool
-	ask     db.Ask
+	field  graphql.CollectedField
+	window graph.Window
+	flag   *bool // the one argument beside those of a page
+	ask    db.Ask
 }
 
 // kept is what a page hangs at its parent by. What is asked of the page is a part: a field of a fragment that stands in two
@@ -83,44 +86,66 @@ func asked(ctx context.Context, connection ast.SelectionSet) db.Ask {
 
 // lookUsers reads what the selections want below users.
 func (r *Resolver) lookUsers(ctx context.Context, users []*graph.User, selections ast.SelectionSet) error {
-	for _, f := range collect(ctx, selections, typesOfUser) {
-		p, ok := grantsPage(ctx, f)
-		if !ok {
-			continue
+	return look(ctx, users, selections, typesOfUser, func(u *graph.User) graph.UUID { return u.AccountID }, r.lookUserField)
+}
+
+func (r *Resolver) lookUserField(ctx context.Context, users []*graph.User, f graphql.CollectedField) error {
+	switch f.Name {
+	case "grants":
+		p, err := grantsPage(ctx, f)
+		if err != nil {
+			return nil // the field's own resolver says so
 		}
-		for _, group := range byAccount(users, func(u *graph.User) graph.UUID { return u.AccountID }) {
-			pages, err := r.grantsOfUsers(ctx, group, p)
-			if err != nil {
-				return err
-			}
-			for _, u := range group {
-				u.Nested.Put(kept{f.Field, p.ask}, pages[u.UserID])
-			}
+		pages, err := r.grantsOfUsers(ctx, users, p)
+		for _, u := range users {
+			u.Nested.Put(kept{f.Field, p.ask}, pages[u.UserID])
 		}
+		return err
+	case "unitGrants":
+		grants, err := r.DB.UnitGrantsOfUsers(ctx, viewer(ctx), users)
+		if err != nil {
+			return err
+		}
+		return r.hangUnitGrants(ctx, f, grants, len(users), func(i int) (*graph.Nested, graph.UUID) { return &users[i].Nested, users[i].UserID })
 	}
 	return nil
 }
 
 // lookKeys reads what the selections want below keys.
 func (r *Resolver) lookKeys(ctx context.Context, keys []*graph.ApiKey, selections ast.SelectionSet) error {
-	for _, f := range collect(ctx, selections, typesOfKey) {
-		p, ok := grantsPage(ctx, f)
-		if !ok && f.Name != "viewerGrant" {
-			continue
+	return look(ctx, keys, selections, typesOfKey, func(k *graph.ApiKey) graph.UUID { return k.AccountID }, r.lookKeyField)
+}
+
+func (r *Resolver) lookKeyField(ctx context.Context, keys []*graph.ApiKey, f graphql.CollectedField) error {
+	switch f.Name {
+	case "grants":
+		p, err := grantsPage(ctx, f)
+		if err != nil {
+			return nil // the field's own resolver says so
 		}
-		for _, group := range byAccount(keys, func(k *graph.ApiKey) graph.UUID { return k.AccountID }) {
-			if f.Name == "viewerGrant" {
-				if err := r.lookOwnGrants(ctx, group, f); err != nil {
-					return err
-				}
-				continue
-			}
-			pages, err := r.grantsOfKeys(ctx, group, p)
-			if err != nil {
+		pages, err := r.grantsOfKeys(ctx, keys, p)
+		for _, k := range keys {
+			k.Nested.Put(kept{f.Field, p.ask}, pages[k.KeyID])
+		}
+		return err
+	case "viewerGrant":
+		return r.lookOwnGrants(ctx, keys, f)
+	case "unit":
+		return hangUnits(ctx, r, f, keys[0].AccountID, keys, func(k *graph.ApiKey) (*graph.Nested, *graph.UUID) { return &k.Nested, k.UnitID })
+	}
+	return nil
+}
+
+// look reads what the selections want below objects, field by field, for the objects of each account at once.
+func look[T any](ctx context.Context, objects []*T, selections ast.SelectionSet, types []string, account func(*T) graph.UUID,
+	field func(context.Context, []*T, graphql.CollectedField) error) error {
+	if len(objects) == 0 {
+		return nil
+	}
+	for _, f := range collect(ctx, selections, types) {
+		for _, group := range byAccount(objects, account) {
+			if err := field(ctx, group, f); err != nil {
 				return err
-			}
-			for _, k := range group {
-				k.Nested.Put(kept{f.Field, p.ask}, pages[k.KeyID])
 			}
 		}
 	}
@@ -138,11 +163,43 @@ func (r *Resolver) lookOwnGrants(ctx context.Context, keys []*graph.ApiKey, f gr
 
 // lookGrants reads what the selections want below grants.
 func (r *Resolver) lookGrants(ctx context.Context, grants []*graph.Grant, selections ast.SelectionSet) error {
+	if err := look(ctx, grants, selections, typesOfGrant, func(g *graph.Grant) graph.UUID { return g.Key.AccountID }, r.lookGrantField); err != nil {
+		return err
+	}
 	return r.lookBelow(ctx, selections, typesOfGrant, map[string][]*graph.User{
 		"user": distinct(grants, func(g *graph.Grant) *graph.User { return g.User }),
 	}, map[string][]*graph.ApiKey{
 		"key": distinct(grants, func(g *graph.Grant) *graph.ApiKey { return g.Key }),
-	})
+	}, nil)
+}
+
+func (r *Resolver) lookGrantField(ctx context.Context, grants []*graph.Grant, f graphql.CollectedField) error {
+	switch f.Name {
+	case "inheritedFrom":
+		return hangUnits(ctx, r, f, grants[0].Key.AccountID, grants, func(g *graph.Grant) (*graph.Nested, *graph.UUID) { return &g.Nested, g.UnitID })
+	case "explanation":
+		return r.explain(ctx, grants, f)
+	}
+	return nil
+}
+
+// explain keeps at each grant of one account why it is so, and reads what is wanted below the units that it names.
+func (r *Resolver) explain(ctx context.Context, grants []*graph.Grant, f graphql.CollectedField) error {
+	why, err := r.DB.Explanations(ctx, viewer(ctx), grants)
+	if err != nil {
+		return err
+	}
+	var units []*graph.Unit
+	for _, g := range grants {
+		steps := why[db.Pair{User: g.User.UserID, Key: g.Key.KeyID}]
+		g.Nested.Put(f.Field, steps)
+		for _, s := range steps {
+			if s.Unit != nil {
+				units = append(units, s.Unit)
+			}
+		}
+	}
+	return r.lookUnits(ctx, units, below(ctx, f.Selections, nil, "unit"))
 }
 
 // lookEvents reads what the selections want below audit events.
@@ -156,6 +213,8 @@ func (r *Resolver) lookEvents(ctx context.Context, events []*graph.AuditEvent, s
 		"actor": distinct(events, func(e *graph.AuditEvent) *graph.User { return e.ActorUser }),
 	}, map[string][]*graph.ApiKey{
 		"key": distinct(events, func(e *graph.AuditEvent) *graph.ApiKey { return e.Key }),
+	}, map[string][]*graph.Unit{
+		"unit": distinct(events, func(e *graph.AuditEvent) *graph.Unit { return e.Unit }),
 	})
 }
 
@@ -167,7 +226,7 @@ func (r *Resolver) lookInvitations(ctx context.Context, list []*graph.Invitation
 	}
 	return r.lookBelow(ctx, selections, typesOfInvitation, map[string][]*graph.User{
 		"invitedBy": distinct(list, func(i *graph.Invitation) *graph.User { return i.InvitedBy }),
-	}, map[string][]*graph.ApiKey{"keys": keys})
+	}, map[string][]*graph.ApiKey{"keys": keys}, nil)
 }
 
 // lookKeyRequests reads what the selections want below key requests.
@@ -176,7 +235,7 @@ func (r *Resolver) lookKeyRequests(ctx context.Context, list []*graph.KeyRequest
 		"requestedBy": distinct(list, func(q *graph.KeyRequest) *graph.User { return q.RequestedBy }),
 	}, map[string][]*graph.ApiKey{
 		"key": distinct(list, func(q *graph.KeyRequest) *graph.ApiKey { return q.Key }),
-	})
+	}, nil)
 }
 
 // lookTokens reads what the selections want below access tokens.
@@ -187,7 +246,7 @@ func (r *Resolver) lookTokens(ctx context.Context, tokens []*graph.AccessToken, 
 	}
 	return r.lookBelow(ctx, selections, typesOfToken, map[string][]*graph.User{
 		"createdBy": distinct(tokens, func(t *graph.AccessToken) *graph.User { return t.CreatedBy }),
-	}, map[string][]*graph.ApiKey{"keys": keys})
+	}, map[string][]*graph.ApiKey{"keys": keys}, nil)
 }
 
 // lookAccounts reads the owners and master keys of accounts for an operator, and what is wanted below these.
@@ -230,15 +289,18 @@ func hang[T any](accounts []*graph.Account, f graphql.CollectedField, objects ma
 	return all
 }
 
-// lookBelow reads what the selections want below the users and keys that objects point to, by the name of the field that
-// points to them.
+// lookBelow reads what the selections want below the users, keys and units that objects point to, by the name of the field
+// that points to them.
 func (r *Resolver) lookBelow(ctx context.Context, selections ast.SelectionSet, types []string, users map[string][]*graph.User,
-	keys map[string][]*graph.ApiKey) error {
+	keys map[string][]*graph.ApiKey, units map[string][]*graph.Unit) error {
 	for _, f := range collect(ctx, selections, types) {
 		if err := r.lookUsers(ctx, users[f.Name], f.Selections); err != nil {
 			return err
 		}
 		if err := r.lookKeys(ctx, keys[f.Name], f.Selections); err != nil {
+			return err
+		}
+		if err := r.lookUnits(ctx, units[f.Name], f.Selections); err != nil {
 			return err
 		}
 	}
@@ -247,20 +309,20 @@ func (r *Resolver) lookBelow(ctx context.Context, selections ast.SelectionSet, t
 
 // grantsOfUsers reads a page of grants for each of the users of one account, and what is wanted below these.
 func (r *Resolver) grantsOfUsers(ctx context.Context, users []*graph.User, p nestedPage) (map[graph.UUID]*graph.GrantConnection, error) {
-	pages, err := r.DB.GrantsOfUsers(ctx, viewer(ctx), users, p.window, p.enabled, p.ask)
+	pages, err := r.DB.GrantsOfUsers(ctx, viewer(ctx), users, p.window, p.flag, p.ask)
 	if err != nil {
 		return nil, err
 	}
-	return pages, r.lookGrants(ctx, nodesOf(pages), elements(ctx, p.field.Selections))
+	return pages, r.lookGrants(ctx, nodesOf(pages, func(c *graph.GrantConnection) []*graph.Grant { return c.Nodes }), elements(ctx, p.field.Selections))
 }
 
 // grantsOfKeys reads a page of grants for each of the keys of one account, and what is wanted below these.
 func (r *Resolver) grantsOfKeys(ctx context.Context, keys []*graph.ApiKey, p nestedPage) (map[graph.UUID]*graph.GrantConnection, error) {
-	pages, err := r.DB.GrantsOfKeys(ctx, viewer(ctx), keys, p.window, p.enabled, p.ask)
+	pages, err := r.DB.GrantsOfKeys(ctx, viewer(ctx), keys, p.window, p.flag, p.ask)
 	if err != nil {
 		return nil, err
 	}
-	return pages, r.lookGrants(ctx, nodesOf(pages), elements(ctx, p.field.Selections))
+	return pages, r.lookGrants(ctx, nodesOf(pages, func(c *graph.GrantConnection) []*graph.Grant { return c.Nodes }), elements(ctx, p.field.Selections))
 }
 
 // ownGrants reads the caller's own grants for keys of one account, and what is wanted below these.
@@ -284,40 +346,41 @@ func (r *Resolver) ownGrants(ctx context.Context, keys []*graph.ApiKey, selectio
 	return own, r.lookGrants(ctx, grants, selections)
 }
 
-// grantsPage reads the arguments of a field `grants` from the document; not ok for other fields and for arguments that
-// the field's own resolver will refuse.
-func grantsPage(ctx context.Context, f graphql.CollectedField) (nestedPage, bool) {
-	if f.Name != "grants" {
-		return nestedPage{}, false
-	}
+// grantsPage reads the arguments of a field `grants` from the document.
+func grantsPage(ctx context.Context, f graphql.CollectedField) (nestedPage, error) {
+	return documentPage(ctx, f, "enabled", graph.ByCreation)
+}
+
+// documentPage reads the arguments of a field that gives a page from the document, with the one beside those of the page.
+// BadUserInput for arguments that the field's own resolver refuses.
+func documentPage(ctx context.Context, f graphql.CollectedField, flag string, o graph.Order) (nestedPage, error) {
 	args := f.ArgumentMap(graphql.GetOperationContext(ctx).Variables)
-	first, ok1 := optional(args["first"], scalar.UnmarshalInt)
-	after, ok2 := optional(args["after"], scalar.UnmarshalString)
-	enabled, ok3 := optional(args["enabled"], scalar.UnmarshalBoolean)
-	if !ok1 || !ok2 || !ok3 {
-		return nestedPage{}, false
+	first, err1 := optional(args["first"], scalar.UnmarshalInt)
+	after, err2 := optional(args["after"], scalar.UnmarshalString)
+	value, err3 := optional(args[flag], scalar.UnmarshalBoolean)
+	if err := cmp.Or(err1, err2, err3); err != nil {
+		return nestedPage{}, err
 	}
-	p, err := newNestedPage(ctx, f, graph.PageArgs{First: first, After: after}, enabled)
-	return p, err == nil
+	return newNestedPage(ctx, f, graph.PageArgs{First: first, After: after}, value, o)
 }
 
-func newNestedPage(ctx context.Context, f graphql.CollectedField, args graph.PageArgs, enabled *bool) (nestedPage, error) {
-	w, err := args.Window(graph.ByCreation)
-	return nestedPage{field: f, window: w, enabled: enabled, ask: asked(ctx, f.Selections)}, err
+func newNestedPage(ctx context.Context, f graphql.CollectedField, args graph.PageArgs, flag *bool, o graph.Order) (nestedPage, error) {
+	w, err := args.Window(o)
+	return nestedPage{field: f, window: w, flag: flag, ask: asked(ctx, f.Selections)}, err
 }
 
-func optional[T any](value any, read func(any) (T, error)) (*T, bool) {
+func optional[T any](value any, read func(any) (T, error)) (*T, error) {
 	if value == nil {
-		return nil, true
+		return nil, nil
 	}
 	t, err := read(value)
-	return &t, err == nil
+	return &t, err
 }
 
-func nodesOf(pages map[graph.UUID]*graph.GrantConnection) []*graph.Grant {
-	var all []*graph.Grant
+func nodesOf[C, T any](pages map[graph.UUID]*C, nodes func(*C) []*T) []*T {
+	var all []*T
 	for _, p := range pages {
-		all = append(all, p.Nodes...)
+		all = append(all, nodes(p)...)
 	}
 	return all
 }

@@ -45,6 +45,12 @@ func (r *Resolver) findGroup(ctx context.Context, g group, wanted []graph.ID, fo
 	case graph.KindKey:
 		list, err := r.DB.Keys(ctx, v, g.account, objects(wanted))
 		return keep(list, err, found, func() error { return r.lookKeys(ctx, list, below) })
+	case graph.KindUnit:
+		list, err := r.DB.Units(ctx, v, g.account, objects(wanted))
+		return keep(list, err, found, func() error { return r.lookUnits(ctx, list, below) })
+	case graph.KindUnitGrant:
+		list, err := r.DB.UnitGrants(ctx, v, g.account, rulePairs(wanted))
+		return keep(list, err, found, func() error { return r.lookUnitGrants(ctx, list, below) })
 	case graph.KindGrant:
 		list, err := r.DB.Grants(ctx, v, g.account, pairs(wanted))
 		return keep(list, err, found, func() error { return r.lookGrants(ctx, list, below) })
@@ -93,6 +99,14 @@ func pairs(ids []graph.ID) []db.Pair {
 	list := make([]db.Pair, len(ids))
 	for i, id := range ids {
 		list[i] = db.Pair{User: id.Object, Key: id.Second}
+	}
+	return list
+}
+
+func rulePairs(ids []graph.ID) []db.UserAndUnit {
+	list := make([]db.UserAndUnit, len(ids))
+	for i, id := range ids {
+		list[i] = db.UserAndUnit{User: id.Object, Unit: id.Second}
 	}
 	return list
 }

@@ -55,6 +55,12 @@ func (r *Resolver) User() generated.UserResolver { return user{r} }
 // ApiKey answers those fields of the type ApiKey that are read when asked for.
 func (r *Resolver) ApiKey() generated.ApiKeyResolver { return apiKey{r} }
 
+// Unit answers those fields of the type Unit that are read when asked for.
+func (r *Resolver) Unit() generated.UnitResolver { return unit{r} }
+
+// Grant answers those fields of the type Grant that are read when asked for.
+func (r *Resolver) Grant() generated.GrantResolver { return grant{r} }
+
 // Viewer answers those fields of the type Viewer that are read when asked for.
 func (r *Resolver) Viewer() generated.ViewerResolver { return viewerFields{r} }
 
@@ -64,5 +70,7 @@ type (
 	account      struct{ *Resolver }
 	user         struct{ *Resolver }
 	apiKey       struct{ *Resolver }
+	unit         struct{ *Resolver }
+	grant        struct{ *Resolver }
 	viewerFields struct{ *Resolver }
 )

@@ -13,7 +13,7 @@ func (r user) Grants(ctx context.Context, obj *graph.User, first *int, after *st
 	if page, ok := graph.Loaded[*graph.GrantConnection](&obj.Nested, kept{f.Field, asked(ctx, f.Selections)}); ok {
 		return page, nil
 	}
-	p, err := newNestedPage(ctx, f, graph.PageArgs{First: first, After: after}, enabled)
+	p, err := newNestedPage(ctx, f, graph.PageArgs{First: first, After: after}, enabled, graph.ByCreation)
 	if err != nil {
 		return nil, err
 	}

@@ -124,7 +124,7 @@ func TestIntrospection(t *testing.T) {
 	w := otherWorld(t)
 	const query = `{ __type(name: "GrantSource") { kind enumValues { name } } __schema { queryType { name } } }`
 	for _, c := range []client{w.owner.client, operator(t, graph.ScopeVerify)} {
-		c.expect(t, query, nil, `{"data":{"__type":{"kind":"ENUM","enumValues":[{"name":"EXPLICIT"},{"name":"DEFAULT"}]},
+		c.expect(t, query, nil, `{"data":{"__type":{"kind":"ENUM","enumValues":[{"name":"EXPLICIT"},{"name":"UNIT"},{"name":"DEFAULT"}]},
 			"__schema":{"queryType":{"name":"Query"}}}}`)
 	}
 	a := w.owner.post(t, `{ __schema { directives { name } } }`, nil)

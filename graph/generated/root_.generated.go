@@ -24,8 +24,10 @@ type Config = graphql.Config[ResolverRoot, DirectiveRoot, ComplexityRoot]
 type ResolverRoot interface {
 	Account() AccountResolver
 	ApiKey() ApiKeyResolver
+	Grant() GrantResolver
 	Mutation() MutationResolver
 	Query() QueryResolver
+	Unit() UnitResolver
 	User() UserResolver
 	Viewer() ViewerResolver
 }
@@ -561,6 +563,19 @@ type Account implements Node @subject {
     "Sort order."
     orderBy: ApiKeyOrder! = {field: NAME, direction: ASC}
   ): ApiKeyConnection! @cost(page: true)
+  "Visible units directly below another one, or the top ones, by name."
+  units(
+    "Page size from the start; 20 when neither ` + "`" + `first` + "`" + ` nor ` + "`" + `last` + "`" + ` is given."
+    first: Int @constraint(rule: "min=1,max=100")
+    "Continue after this cursor."
+    after: String
+    "Page size from the end."
+    last: Int @constraint(rule: "min=1,max=100")
+    "Continue before this cursor."
+    before: String
+    "The unit above; the top of the tree when absent. A hidden or unknown one holds nothing."
+    parentId: ID
+  ): UnitConnection! @cost(page: true)
   "Effective grants between additional users and visible keys, by user and key in the order of their creation: those of the caller, and of all users with MANAGE_GRANTS."
   grants(
     "Page size from the start; 20 when absent."
@@ -634,6 +649,8 @@ type AccountLimits {
   maxUsers: Int!
   "Largest number of keys that the account may create by itself; deleted ones do not count, the master key does."
   maxApiKeys: Int!
+  "Deepest level of units; 1 is the top."
+  maxUnitDepth: Int!
 }
 
 "State of a user in an account."
@@ -678,6 +695,8 @@ type User implements Node @subject {
     "ID of the key."
     keyId: ID!
   ): Grant @visible
+  "Rules for visible units, in the order in which the units were created. Null unless it is the caller or the caller holds MANAGE_GRANTS. The primary user has none."
+  unitGrants: [UnitGrant!] @visible @requires(by: [USER, OPERATOR], capability: MANAGE_GRANTS, scope: SUPPORT, orSelf: true, otherwise: NULL)
 }
 
 "Restriction of users. All parts must match."
@@ -812,6 +831,65 @@ enum UnitKind {
   OTHER
 }
 
+"""
+A branch of the account's tree. A unit is visible when a visible key is in it or below it. With MANAGE_KEYS a unit that holds no
+key at all is visible too, unless it lies below a hidden one.
+"""
+type Unit implements Node @subject {
+  "Global ID."
+  id: ID!
+  "Display name; not unique."
+  name: String!
+  "What it stands for."
+  kind: UnitKind!
+  "Level in the tree, 1 at the top."
+  depth: Int!
+  "When it was created."
+  createdAt: DateTime!
+  "Unit above; null at the top."
+  parent: Unit @visible
+  "Units above, from the top down to the parent."
+  ancestors: [Unit!]! @visible
+  "Visible units directly below, by name."
+  children(
+    "Page size from the start; 20 when absent."
+    first: Int @constraint(rule: "min=1,max=100")
+    "Continue after this cursor."
+    after: String
+  ): UnitConnection! @cost(page: true)
+  "Visible keys in the unit, by name, without deleted ones."
+  apiKeys(
+    "Page size from the start; 20 when absent."
+    first: Int @constraint(rule: "min=1,max=100")
+    "Continue after this cursor."
+    after: String
+    "Whether keys of units below are listed too."
+    includeDescendants: Boolean! = false
+  ): ApiKeyConnection! @cost(page: true)
+  "Rules of all users for keys in and below the unit, in the order in which the users joined. Null without MANAGE_GRANTS."
+  unitGrants: [UnitGrant!] @visible @requires(by: [USER, OPERATOR], capability: MANAGE_GRANTS, scope: SUPPORT, otherwise: NULL)
+}
+
+"A page of units."
+type UnitConnection {
+  "Elements with cursors."
+  edges: [UnitEdge!]! @visible
+  "Elements."
+  nodes: [Unit!]! @visible
+  "Position."
+  pageInfo: PageInfo!
+  "Number of visible units that match."
+  totalCount: Int!
+}
+
+"A unit in a page."
+type UnitEdge {
+  "Cursor."
+  cursor: String!
+  "The unit."
+  node: Unit! @visible
+}
+
 "State of a key."
 enum ApiKeyStatus {
   "Accepted by the provider's services."
@@ -832,10 +910,12 @@ type ApiKey implements Node @subject {
   name: String!
   "What it stands for."
   kind: UnitKind!
-  "Whether this is the master key: always present, cannot be deleted."
+  "Whether this is the master key: always present, cannot be deleted or moved into a unit."
   isMaster: Boolean!
   "State."
   status: ApiKeyStatus!
+  "Unit that holds the key; null directly below the account."
+  unit: Unit @visible
   "Last characters of the secret; null when none was issued yet. Requires ROTATE_SECRETS."
   secretHint: String @requires(capability: ROTATE_SECRETS, otherwise: NULL)
   "When the secret was issued. Requires ROTATE_SECRETS."
@@ -871,6 +951,8 @@ input ApiKeyFilter {
   kinds: [UnitKind!] @constraint(rule: "max=10")
   "Only keys in these states; all but DELETED when absent."
   statuses: [ApiKeyStatus!] @constraint(rule: "max=3")
+  "Only keys in or below this unit; a hidden or unknown one matches nothing."
+  unitId: ID
   "Only keys that are effectively enabled for this user; matches nothing when the caller may not see that user's grants."
   enabledForUserId: ID
 }
@@ -973,6 +1055,8 @@ type KeyRequestEdge {
 enum GrantSource {
   "Set for this user and key."
   EXPLICIT
+  "Set for a unit that holds the key; the nearest unit with a rule decides."
+  UNIT
   "Nothing was set: enabled for the master key, disabled for all others."
   DEFAULT
 }
@@ -992,10 +1076,26 @@ type Grant implements Node @subject {
   enabled: Boolean!
   "Where it comes from."
   source: GrantSource!
-  "When it ends by itself; null when it does not."
+  "Unit whose rule decides, when ` + "`" + `source` + "`" + ` is UNIT."
+  inheritedFrom: Unit @visible
+  "Why: every rule that was looked at, the deciding one last."
+  explanation: [AccessStep!]! @cost(weight: 2)
+  "When it ends by itself; null when it does not, and when it was not set for this key."
   expiresAt: DateTime
-  "When it was set; null when nothing was set."
+  "When it was set for this user and key; null when it was not."
   updatedAt: DateTime
+}
+
+"One rule that was looked at to decide on a grant."
+type AccessStep {
+  "Kind of rule."
+  source: GrantSource!
+  "Unit of the rule, when it is one of a unit."
+  unit: Unit @visible
+  "What the rule says; null when there is none, or when it has ended."
+  enabled: Boolean
+  "Why, as a sentence for people."
+  reason: String!
 }
 
 "Restriction of grants. All parts must match; IDs of hidden or unknown users and keys match nothing."
@@ -1028,6 +1128,23 @@ type GrantEdge {
   cursor: String!
   "The grant."
   node: Grant! @visible
+}
+
+"""
+A rule for a user and all keys in and below a unit, future keys included. The rule of the nearest unit counts; a grant that is
+set for a key overrides it.
+"""
+type UnitGrant implements Node @subject {
+  "Global ID of the pair."
+  id: ID!
+  "The user."
+  user: User @visible
+  "The unit."
+  unit: Unit @visible
+  "Whether keys are enabled or disabled."
+  enabled: Boolean!
+  "When it was set."
+  updatedAt: DateTime!
 }
 
 # ---------------------------------------------------------------------------
@@ -1156,8 +1273,12 @@ enum AuditAction {
   GRANT_ENABLED
   "A key was disabled for a user."
   GRANT_DISABLED
-  "A grant was reset to its inherited state."
+  "A grant was reset: units or the default decide again."
   GRANT_RESET
+  "A rule for a unit changed."
+  UNIT_GRANT_CHANGED
+  "A unit was created, renamed, moved or deleted."
+  UNIT_CHANGED
   "A key was created."
   KEY_CREATED
   "Name or kind of a key changed."
@@ -1182,7 +1303,7 @@ enum AuditAction {
   ACCOUNT_CHANGED
 }
 
-"An entry of the audit trail; never changed, and there as long as the provider keeps it. Visible with VIEW_AUDIT when its key, if it has one, is visible."
+"An entry of the audit trail; never changed, and there as long as the provider keeps it. Visible with VIEW_AUDIT when its key and its unit, as far as it has them, are visible; an event about a unit that is gone is left to the primary user."
 type AuditEvent implements Node @subject {
   "Global ID."
   id: ID!
@@ -1198,6 +1319,8 @@ type AuditEvent implements Node @subject {
   user: User @visible
   "Key that it concerns."
   key: ApiKey @visible
+  "Unit that it concerns."
+  unit: Unit @visible
   "Sentence for people, without secrets."
   summary: String!
   "Values that changed; empty where none did."
@@ -1218,7 +1341,7 @@ type AuditChange {
   after: String
 }
 
-"Restriction of audit events. All parts must match; IDs of hidden or unknown users and keys match nothing."
+"Restriction of audit events. All parts must match; IDs of hidden or unknown users, keys and units match nothing."
 input AuditEventFilter {
   "From this instant, inclusive."
   from: DateTime
@@ -1230,6 +1353,8 @@ input AuditEventFilter {
   userId: ID
   "Only events concerning this key."
   keyId: ID
+  "Only events concerning this unit."
+  unitId: ID
 }
 
 "A page of audit events."
@@ -1786,6 +1911,8 @@ input UpdateAccountInput {
   maxUsers: Int @constraint(rule: "min=1,max=10000")
   "New number of keys that the account may create by itself. One below what is in use refuses new ones only."
   maxApiKeys: Int @constraint(rule: "min=1,max=10000")
+  "New deepest level of units. One below what is in use refuses new and moved ones only."
+  maxUnitDepth: Int @constraint(rule: "min=1,max=100")
   "New owner, for when the present one cannot hand over: an active user of the account. The former one keeps the role REPORTING and the keys that are enabled for them."
   primaryUserId: ID
 }
@@ -1981,6 +2108,20 @@ var parsedSchema = gqlparser.MustLoadSchema(sources...)
 // Each function is generated once per unique object type, deduplicating the
 // switch statements that were previously inlined in every fieldContext_* function.
 
+func (ec *executionContext) childFields_AccessStep(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "source":
+		return ec.fieldContext_AccessStep_source(ctx, field)
+	case "unit":
+		return ec.fieldContext_AccessStep_unit(ctx, field)
+	case "enabled":
+		return ec.fieldContext_AccessStep_enabled(ctx, field)
+	case "reason":
+		return ec.fieldContext_AccessStep_reason(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AccessStep", field.Name)
+}
+
 func (ec *executionContext) childFields_AccessToken(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -2061,6 +2202,8 @@ func (ec *executionContext) childFields_Account(ctx context.Context, field graph
 		return ec.fieldContext_Account_masterKey(ctx, field)
 	case "apiKeys":
 		return ec.fieldContext_Account_apiKeys(ctx, field)
+	case "units":
+		return ec.fieldContext_Account_units(ctx, field)
 	case "grants":
 		return ec.fieldContext_Account_grants(ctx, field)
 	case "invitations":
@@ -2107,6 +2250,8 @@ func (ec *executionContext) childFields_AccountLimits(ctx context.Context, field
 		return ec.fieldContext_AccountLimits_maxUsers(ctx, field)
 	case "maxApiKeys":
 		return ec.fieldContext_AccountLimits_maxApiKeys(ctx, field)
+	case "maxUnitDepth":
+		return ec.fieldContext_AccountLimits_maxUnitDepth(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type AccountLimits", field.Name)
 }
@@ -2135,6 +2280,8 @@ func (ec *executionContext) childFields_ApiKey(ctx context.Context, field graphq
 		return ec.fieldContext_ApiKey_isMaster(ctx, field)
 	case "status":
 		return ec.fieldContext_ApiKey_status(ctx, field)
+	case "unit":
+		return ec.fieldContext_ApiKey_unit(ctx, field)
 	case "secretHint":
 		return ec.fieldContext_ApiKey_secretHint(ctx, field)
 	case "secretIssuedAt":
@@ -2231,6 +2378,8 @@ func (ec *executionContext) childFields_AuditEvent(ctx context.Context, field gr
 		return ec.fieldContext_AuditEvent_user(ctx, field)
 	case "key":
 		return ec.fieldContext_AuditEvent_key(ctx, field)
+	case "unit":
+		return ec.fieldContext_AuditEvent_unit(ctx, field)
 	case "summary":
 		return ec.fieldContext_AuditEvent_summary(ctx, field)
 	case "changes":
@@ -2325,6 +2474,10 @@ func (ec *executionContext) childFields_Grant(ctx context.Context, field graphql
 		return ec.fieldContext_Grant_enabled(ctx, field)
 	case "source":
 		return ec.fieldContext_Grant_source(ctx, field)
+	case "inheritedFrom":
+		return ec.fieldContext_Grant_inheritedFrom(ctx, field)
+	case "explanation":
+		return ec.fieldContext_Grant_explanation(ctx, field)
 	case "expiresAt":
 		return ec.fieldContext_Grant_expiresAt(ctx, field)
 	case "updatedAt":
@@ -2665,6 +2818,72 @@ func (ec *executionContext) childFields_TransferOwnershipPayload(ctx context.Con
 	return nil, fmt.Errorf("no field named %q was found under type TransferOwnershipPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_Unit(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Unit_id(ctx, field)
+	case "name":
+		return ec.fieldContext_Unit_name(ctx, field)
+	case "kind":
+		return ec.fieldContext_Unit_kind(ctx, field)
+	case "depth":
+		return ec.fieldContext_Unit_depth(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_Unit_createdAt(ctx, field)
+	case "parent":
+		return ec.fieldContext_Unit_parent(ctx, field)
+	case "ancestors":
+		return ec.fieldContext_Unit_ancestors(ctx, field)
+	case "children":
+		return ec.fieldContext_Unit_children(ctx, field)
+	case "apiKeys":
+		return ec.fieldContext_Unit_apiKeys(ctx, field)
+	case "unitGrants":
+		return ec.fieldContext_Unit_unitGrants(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Unit", field.Name)
+}
+
+func (ec *executionContext) childFields_UnitConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_UnitConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_UnitConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_UnitConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_UnitConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UnitConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_UnitEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_UnitEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_UnitEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UnitEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_UnitGrant(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_UnitGrant_id(ctx, field)
+	case "user":
+		return ec.fieldContext_UnitGrant_user(ctx, field)
+	case "unit":
+		return ec.fieldContext_UnitGrant_unit(ctx, field)
+	case "enabled":
+		return ec.fieldContext_UnitGrant_enabled(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_UnitGrant_updatedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UnitGrant", field.Name)
+}
+
 func (ec *executionContext) childFields_UpdateProfilePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "userErrors":
@@ -2699,6 +2918,8 @@ func (ec *executionContext) childFields_User(ctx context.Context, field graphql.
 		return ec.fieldContext_User_grants(ctx, field)
 	case "grant":
 		return ec.fieldContext_User_grant(ctx, field)
+	case "unitGrants":
+		return ec.fieldContext_User_unitGrants(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type User", field.Name)
 }
