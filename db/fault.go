@@ -62,7 +62,7 @@ func tooSlow(err error) bool {
 
 // retriable reports whether a transaction that failed with err may succeed when it is run again.
 func retriable(err error) bool {
-	return slices.Contains([]string{"40001", "40P01"}, sqlState(err))
+	return slices.Contains([]string{"40001", "40P01"}, sqlState(err)) || errors.Is(err, errAgain)
 }
 
 var (

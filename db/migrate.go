@@ -6,6 +6,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"time"
 
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
@@ -15,8 +16,8 @@ import (
 var migrations embed.FS
 
 // Migrate brings the database to the newest version, forward only, over the direct connection. Several processes may call
-// it at once: one works, the others wait. Then it gives the role that serves requests what it needs, and no more. It says
-// how many migrations it applied.
+// it at once: one works, the others wait. Then it makes the partitions for usage that are missing, and gives the role that serves
+// requests what it needs, and no more. It says how many migrations it applied.
 func (db *DB) Migrate(ctx context.Context) (int, error) {
 	applied := 0
 	err := db.withProvider(func(p *goose.Provider) error {
@@ -26,6 +27,9 @@ func (db *DB) Migrate(ctx context.Context) (int, error) {
 	})
 	if err != nil {
 		return applied, fault("migrate", err)
+	}
+	if err := db.KeepUsagePartitions(ctx, time.Now()); err != nil {
+		return applied, err
 	}
 	return applied, fault("give rights to the serving role", db.permit(ctx))
 }

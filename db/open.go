@@ -30,6 +30,8 @@ type Config struct {
 	MaxConns int          // size of the pool; 8 when zero
 	Logger   *slog.Logger // nil: slog's default
 	SendMail bool         // queue mail; somebody has to send it (package mail)
+	// UsageMonths is how many months of usage are kept beside the present one; graph.DefaultUsageMonths when zero.
+	UsageMonths int
 }
 
 // DB is the database of one server. Close it.
@@ -38,6 +40,8 @@ type DB struct {
 	adminURL  string
 	log       *slog.Logger
 	sendMail  bool
+	// usageMonths is how many months of usage are kept beside the present one.
+	usageMonths int
 	visible   *lru.Cache[ruleKey, *graph.KeySet]
 	trees     *lru.Cache[treeKey, *graph.Tree]
 	passwords *semaphore.Weighted
@@ -56,6 +60,9 @@ func Open(c Config) (*DB, error) {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
+	if c.UsageMonths == 0 {
+		c.UsageMonths = graph.DefaultUsageMonths
+	}
 	pool, err := openPool(c.URL, c.MaxConns)
 	if err != nil {
 		return nil, err
@@ -68,7 +75,7 @@ func Open(c Config) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make cache of trees: %w", err)
 	}
-	return &DB{pool: pool, adminURL: c.AdminURL, log: c.Logger, sendMail: c.SendMail, visible: visible, trees: known,
+	return &DB{pool: pool, adminURL: c.AdminURL, log: c.Logger, sendMail: c.SendMail, visible: visible, trees: known, usageMonths: c.UsageMonths,
 		passwords: semaphore.NewWeighted(passwordsAtOnce), afterwards: semaphore.NewWeighted(laterAtOnce)}, nil
 }
 

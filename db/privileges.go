@@ -49,6 +49,7 @@ func (db *DB) permit(ctx context.Context) error {
 	})
 }
 
+// permitTables passes over partitions: whoever has a right on a whole table may use it in those too that come later.
 func permitTables(ctx context.Context, tx *sqlx.Tx, role string) error {
 	var list []struct {
 		Table, Privilege string
@@ -58,7 +59,7 @@ func permitTables(ctx context.Context, tx *sqlx.Tx, role string) error {
 		SELECT c.relname AS "table", p.privilege, has_table_privilege($1, c.oid, p.privilege) AS held
 		FROM pg_class c
 		CROSS JOIN unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) AS p(privilege)
-		WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
+		WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
 		ORDER BY c.relname`, role)
 	if err != nil {
 		return err

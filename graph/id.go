@@ -75,6 +75,7 @@ const (
 	KindSession     Kind = "ses"
 	KindUnit        Kind = "unt"
 	KindUnitGrant   Kind = "ugr"
+	KindUsage       Kind = "use"
 )
 
 // parts gives how many UUIDs an ID of kind k holds: the account, then the object, for a grant user and key or unit. Zero
@@ -83,7 +84,7 @@ func (k Kind) parts() int {
 	switch k {
 	case KindAccount:
 		return 1
-	case KindUser, KindKey, KindInvitation, KindAuditEvent, KindKeyRequest, KindAccessToken, KindSession, KindUnit:
+	case KindUser, KindKey, KindInvitation, KindAuditEvent, KindKeyRequest, KindAccessToken, KindSession, KindUnit, KindUsage:
 		return 2
 	case KindGrant, KindUnitGrant:
 		return 3

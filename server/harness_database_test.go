@@ -73,7 +73,8 @@ func (w *world) remove(t testing.TB, key string) {
 
 // tablesOfAccounts are those whose rows belong to an account.
 const tablesOfAccounts = `SELECT table_name FROM information_schema.columns JOIN information_schema.tables USING (table_schema, table_name)
-	WHERE table_schema = 'public' AND table_type = 'BASE TABLE' AND column_name = 'account_id'`
+	WHERE table_schema = 'public' AND table_type = 'BASE TABLE' AND column_name = 'account_id'
+		AND NOT (SELECT relispartition FROM pg_class WHERE oid = table_name::regclass)`
 
 // rows gives every row about the account as text, and its persons by the way of their membership.
 func (w *world) rows(t testing.TB) []string {

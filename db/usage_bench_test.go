@@ -1,0 +1,146 @@
+package db_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+	"github.com/shopspring/decimal"
+
+	"grantwood/db"
+	"grantwood/db/dbtest"
+	"grantwood/graph"
+)
+
+// provider is an operator who sends usage in.
+func provider(t testing.TB, d *db.DB) *graph.Viewer {
+	t.Helper()
+	o, _, err := d.CreateOperator(t.Context(), "Meter", graph.ScopeList{graph.ScopeIngest, graph.ScopeSupport})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &graph.Viewer{Kind: graph.KindOperator, Operator: o, Request: now()}
+}
+
+// meter makes records of an account with many keys, in the order of time, as a provider's systems write them: 5 million in 90 days.
+type meter struct {
+	keys []*graph.ApiKey
+	at   time.Time
+	n    int
+	rand *rand.Rand
+}
+
+func newMeter(t testing.TB, pool *sqlx.DB, account graph.UUID, keys int) *meter {
+	t.Helper()
+	m := &meter{at: time.Now().UTC().AddDate(0, 0, -85).Truncate(time.Hour), rand: rand.New(rand.NewPCG(1, 2))}
+	text := graph.ID{Kind: graph.KindAccount, Account: account}.String()[4:]
+	for i := range keys {
+		k := &graph.ApiKey{AccountID: account, KeyID: graph.UUID{1, byte(i >> 8), byte(i)}, Key: fmt.Sprintf("gwk%s%013d", text, i)}
+		m.keys = append(m.keys, k)
+		pool.MustExec(`INSERT INTO api_keys (account_id, key_id, key, name, kind, created_at) VALUES ($1, $2, $3, $3, 'OTHER', now())`, account, k.KeyID, k.Key)
+	}
+	return m
+}
+
+var (
+	meteredProducts  = []string{"SMS", "SMS", "SMS", "VOICE", "VERIFY", "NUMBER_INSIGHT"}
+	meteredCountries = []string{"US", "US", "DE", "GB", "FR", "ES", "IN"}
+	outbound         = graph.Outbound
+)
+
+func (m *meter) batch() []*graph.UsageRecordInput {
+	list := make([]*graph.UsageRecordInput, graph.MaxUsageBatch)
+	for i := range list {
+		m.at = m.at.Add(time.Duration(m.rand.IntN(3_100_000)) * time.Microsecond)
+		m.n++
+		in := &graph.UsageRecordInput{Key: m.keys[m.rand.IntN(len(m.keys))].Key, Reference: fmt.Sprintf("%016x%016x", m.rand.Uint64(), m.n),
+			Product: meteredProducts[m.rand.IntN(len(meteredProducts))], Direction: &outbound, Country: meteredCountries[m.rand.IntN(len(meteredCountries))],
+			Quantity: 1 + m.rand.Int64N(3), Cost: decimal.New(m.rand.Int64N(10_000_000), -8), Status: graph.UsageSucceeded, OccurredAt: m.at}
+		if m.rand.IntN(20) == 0 {
+			in.Status = graph.UsageFailed
+		}
+		list[i] = in
+	}
+	return list
+}
+
+// BenchmarkIngest sends batches of 5,000 records of 1,000 keys, and copies the same rows, with the sums that came of them, into the
+// same tables for another account: the limit. It tells how the costs compare.
+func BenchmarkIngest(b *testing.B) {
+	name := dbtest.Copy(b, "")
+	d := dbtest.OpenNamed(b, name)
+	pool := sqlx.MustConnect("postgres", dbtest.DSN(b, name))
+	b.Cleanup(func() { _ = pool.Close() })
+	pool.SetMaxOpenConns(1)
+	v, a, other := provider(b, d), newAccountOn(b, d), newAccountOn(b, d)
+	m := newMeter(b, pool, a.id, 1000)
+	var ours, copied time.Duration
+	for b.Loop() {
+		batch := m.batch()
+		start := time.Now()
+		done, err := d.IngestUsage(b.Context(), v, batch, false)
+		ours += time.Since(start)
+		if err != nil || done.Accepted != len(batch) {
+			b.Fatal(err, done)
+		}
+	}
+	for _, table := range []string{"usage_records", "usage_quarters", "usage_days"} {
+		copied += copyRows(b, pool, table, a.id, other.id)
+	}
+	b.ReportMetric(float64(ours.Milliseconds())/float64(b.N), "ms/batch")
+	b.ReportMetric(float64(copied.Milliseconds())/float64(b.N), "COPY-ms/batch")
+	b.ReportMetric(float64(copied)/float64(ours), "COPY/ingest")
+}
+
+// copyRows copies the rows of one account for another one with COPY, 5,000 at a time, and gives the time that it took.
+func copyRows(b *testing.B, pool *sqlx.DB, table string, from, to graph.UUID) time.Duration {
+	rows, err := pool.Query(`SELECT * FROM `+table+` WHERE account_id = $1`, from)
+	if err != nil {
+		b.Fatal(err)
+	}
+	names, _ := rows.Columns()
+	var all [][]any
+	for rows.Next() {
+		values, into := make([]any, len(names)), make([]any, len(names))
+		for i := range values {
+			into[i] = &values[i]
+		}
+		if err := rows.Scan(into...); err != nil {
+			b.Fatal(err)
+		}
+		values[0] = to.String()
+		for i, x := range values {
+			if raw, ok := x.([]byte); ok {
+				values[i] = string(raw)
+			}
+		}
+		all = append(all, values)
+	}
+	var took time.Duration
+	for len(all) > 0 {
+		n := min(len(all), graph.MaxUsageBatch)
+		start := time.Now()
+		tx := pool.MustBegin()
+		s, err := tx.Prepare(pq.CopyIn(table, names...))
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, values := range all[:n] {
+			if _, err := s.Exec(values...); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if _, err := s.Exec(); err != nil {
+			b.Fatal(err)
+		}
+		if err := tx.Commit(); err != nil {
+			b.Fatal(err)
+		}
+		took += time.Since(start)
+		all = all[n:]
+	}
+	return took
+}
