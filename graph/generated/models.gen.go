@@ -404,6 +404,30 @@ func (this SetGrantPayload) GetUserErrors() []graph.UserError {
 	return interfaceSlice
 }
 
+// A changed rule for a unit.
+type SetUnitGrantPayload struct {
+	// Problems; empty on success.
+	UserErrors []graph.UserError `json:"userErrors"`
+	// The rule afterwards; null when it was reset.
+	UnitGrant *graph.UnitGrant `json:"unitGrant,omitempty"`
+	// How many visible keys became enabled or disabled for the user, deleted ones left out.
+	AffectedKeys *int `json:"affectedKeys,omitempty"`
+}
+
+func (SetUnitGrantPayload) IsPayload() {}
+
+// Problems that the caller can correct; nothing was changed when there are any.
+func (this SetUnitGrantPayload) GetUserErrors() []graph.UserError {
+	if this.UserErrors == nil {
+		return nil
+	}
+	interfaceSlice := make([]graph.UserError, 0, len(this.UserErrors))
+	for _, concrete := range this.UserErrors {
+		interfaceSlice = append(interfaceSlice, concrete)
+	}
+	return interfaceSlice
+}
+
 // A started session.
 type SignInPayload struct {
 	// Problems; empty on success.

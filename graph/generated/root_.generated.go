@@ -85,6 +85,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("RotateApiKeySecretInput", ec.unmarshalInputRotateApiKeySecretInput),
 			graphql.NewInputUnmarshaler("SetApiKeyEnabledInput", ec.unmarshalInputSetApiKeyEnabledInput),
 			graphql.NewInputUnmarshaler("SetGrantInput", ec.unmarshalInputSetGrantInput),
+			graphql.NewInputUnmarshaler("SetUnitGrantInput", ec.unmarshalInputSetUnitGrantInput),
 			graphql.NewInputUnmarshaler("SetUserCapabilitiesInput", ec.unmarshalInputSetUserCapabilitiesInput),
 			graphql.NewInputUnmarshaler("SetUserStatusInput", ec.unmarshalInputSetUserStatusInput),
 			graphql.NewInputUnmarshaler("SignInInput", ec.unmarshalInputSignInInput),
@@ -1545,6 +1546,15 @@ type Mutation {
     "The change."
     input: SetGrantInput!
   ): SetGrantPayload @requires(capability: MANAGE_GRANTS)
+  """
+  Sets or resets the rule of an additional user for a unit: one rule for every key in and below it, those of the future included.
+  Whoever is not the primary user hands on what they have: where a rule or a grant takes something below the unit from them,
+  the user does not get it either. Requires MANAGE_GRANTS.
+  """
+  setUnitGrant(
+    "The change."
+    input: SetUnitGrantInput!
+  ): SetUnitGrantPayload @cost(weight: 20) @requires(capability: MANAGE_GRANTS)
   "Creates a key, up to ` + "`" + `AccountLimits.maxApiKeys` + "`" + `, and shows its secret this once. Requires MANAGE_KEYS."
   createApiKey(
     "The key."
@@ -1765,7 +1775,7 @@ enum GrantState {
   ENABLED
   "Disable."
   DISABLED
-  "Remove what was set, so that the default decides."
+  "Remove what was set, so that units or the default decide."
   INHERIT
 }
 
@@ -1779,6 +1789,16 @@ input SetGrantInput {
   state: GrantState!
   "When an enabled grant ends by itself; never when absent."
   expiresAt: DateTime
+}
+
+"A change of the rule for a unit."
+input SetUnitGrantInput {
+  "ID of an additional user other than the caller."
+  userId: ID!
+  "ID of a visible unit. Anyone but the primary user needs a rule of their own for it, or for a unit above, that enables it, because the rule reaches future keys."
+  unitId: ID!
+  "New state."
+  state: GrantState!
 }
 
 "A new key."
@@ -2017,6 +2037,16 @@ type TransferOwnershipPayload implements Payload {
   userErrors: [UserError!]!
   "The account with its new owner."
   account: Account @visible
+}
+
+"A changed rule for a unit."
+type SetUnitGrantPayload implements Payload {
+  "Problems; empty on success."
+  userErrors: [UserError!]!
+  "The rule afterwards; null when it was reset."
+  unitGrant: UnitGrant @visible
+  "How many visible keys became enabled or disabled for the user, deleted ones left out."
+  affectedKeys: Int
 }
 
 "A changed grant."
@@ -2782,6 +2812,18 @@ func (ec *executionContext) childFields_SetGrantPayload(ctx context.Context, fie
 		return ec.fieldContext_SetGrantPayload_grant(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SetGrantPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_SetUnitGrantPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "userErrors":
+		return ec.fieldContext_SetUnitGrantPayload_userErrors(ctx, field)
+	case "unitGrant":
+		return ec.fieldContext_SetUnitGrantPayload_unitGrant(ctx, field)
+	case "affectedKeys":
+		return ec.fieldContext_SetUnitGrantPayload_affectedKeys(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SetUnitGrantPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_SignInPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -63,6 +63,7 @@ type MutationResolver interface {
 	RemoveUser(ctx context.Context, input graph.UserIDInput) (*RemoveUserPayload, error)
 	TransferOwnership(ctx context.Context, input graph.TransferOwnershipInput) (*TransferOwnershipPayload, error)
 	SetGrant(ctx context.Context, input graph.SetGrantInput) (*SetGrantPayload, error)
+	SetUnitGrant(ctx context.Context, input graph.SetUnitGrantInput) (*SetUnitGrantPayload, error)
 	CreateAPIKey(ctx context.Context, input graph.CreateApiKeyInput) (*CreateAPIKeyPayload, error)
 	RequestAPIKey(ctx context.Context, input graph.RequestApiKeyInput) (*KeyRequestPayload, error)
 	CancelKeyRequest(ctx context.Context, input graph.KeyRequestIdInput) (*KeyRequestPayload, error)
@@ -1335,6 +1336,20 @@ func (ec *executionContext) field_Mutation_setGrant_args(ctx context.Context, ra
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (graph.SetGrantInput, error) {
 			return ec.unmarshalNSetGrantInput2grantwoodᚋgraphᚐSetGrantInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_setUnitGrant_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (graph.SetUnitGrantInput, error) {
+			return ec.unmarshalNSetUnitGrantInput2grantwoodᚋgraphᚐSetUnitGrantInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -9112,6 +9127,83 @@ func (ec *executionContext) fieldContext_Mutation_setGrant(ctx context.Context, 
 	return fc, nil
 }
 
+func (ec *executionContext) _Mutation_setUnitGrant(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_setUnitGrant(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().SetUnitGrant(ctx, fc.Args["input"].(graph.SetUnitGrantInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				by, err := ec.unmarshalNPrincipalKind2ᚕgrantwoodᚋgraphᚐPrincipalKindᚄ(ctx, []any{"USER"})
+				if err != nil {
+					var zeroVal *SetUnitGrantPayload
+					return zeroVal, err
+				}
+				capability, err := ec.unmarshalOCapability2ᚖgrantwoodᚋgraphᚐCapability(ctx, "MANAGE_GRANTS")
+				if err != nil {
+					var zeroVal *SetUnitGrantPayload
+					return zeroVal, err
+				}
+				orSelf, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *SetUnitGrantPayload
+					return zeroVal, err
+				}
+				otherwise, err := ec.unmarshalNDenial2grantwoodᚋgraphᚋgeneratedᚐDenial(ctx, "ERROR")
+				if err != nil {
+					var zeroVal *SetUnitGrantPayload
+					return zeroVal, err
+				}
+				if ec.Directives.Requires == nil {
+					var zeroVal *SetUnitGrantPayload
+					return zeroVal, errors.New("directive requires is not implemented")
+				}
+				return ec.Directives.Requires(ctx, nil, directive0, by, capability, nil, orSelf, otherwise)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *SetUnitGrantPayload) graphql.Marshaler {
+			return ec.marshalOSetUnitGrantPayload2ᚖgrantwoodᚋgraphᚋgeneratedᚐSetUnitGrantPayload(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_setUnitGrant(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SetUnitGrantPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_setUnitGrant_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Mutation_createApiKey(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -11564,6 +11656,106 @@ func (ec *executionContext) fieldContext_SetGrantPayload_grant(_ context.Context
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _SetUnitGrantPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *SetUnitGrantPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SetUnitGrantPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []graph.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕgrantwoodᚋgraphᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SetUnitGrantPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SetUnitGrantPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("FieldContext.Child cannot be called on type INTERFACE")
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SetUnitGrantPayload_unitGrant(ctx context.Context, field graphql.CollectedField, obj *SetUnitGrantPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SetUnitGrantPayload_unitGrant(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UnitGrant, nil
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				if ec.Directives.Visible == nil {
+					var zeroVal *graph.UnitGrant
+					return zeroVal, errors.New("directive visible is not implemented")
+				}
+				return ec.Directives.Visible(ctx, obj, directive0)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *graph.UnitGrant) graphql.Marshaler {
+			return ec.marshalOUnitGrant2ᚖgrantwoodᚋgraphᚐUnitGrant(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SetUnitGrantPayload_unitGrant(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SetUnitGrantPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UnitGrant(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SetUnitGrantPayload_affectedKeys(ctx context.Context, field graphql.CollectedField, obj *SetUnitGrantPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SetUnitGrantPayload_affectedKeys(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.AffectedKeys, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SetUnitGrantPayload_affectedKeys(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SetUnitGrantPayload", field, false, false, "Int")
 }
 
 func (ec *executionContext) _SignInPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *SignInPayload) (ret graphql.Marshaler) {
@@ -15855,6 +16047,62 @@ func UnmarshalSetGrantInput(ctx context.Context, raw any) (graph.SetGrantInput, 
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputSetUnitGrantInput(ctx context.Context, obj any) (graph.SetUnitGrantInput, error) {
+	var it graph.SetUnitGrantInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"userId", "unitId", "state"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "userId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("userId"))
+			data, err := ec.unmarshalNID2grantwoodᚋgraphᚐID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.UserID = data
+		case "unitId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("unitId"))
+			data, err := ec.unmarshalNID2grantwoodᚋgraphᚐID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.UnitID = data
+		case "state":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("state"))
+			data, err := ec.unmarshalNGrantState2grantwoodᚋgraphᚐGrantState(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.State = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalSetUnitGrantInput unmarshals raw into the SetUnitGrantInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalSetUnitGrantInput(ctx context.Context, raw any) (graph.SetUnitGrantInput, error) {
+	var out graph.SetUnitGrantInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "SetUnitGrantInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputSetUserCapabilitiesInput(ctx context.Context, obj any) (graph.SetUserCapabilitiesInput, error) {
 	var it graph.SetUserCapabilitiesInput
 	if obj == nil {
@@ -16799,6 +17047,13 @@ func (ec *executionContext) _Payload(ctx context.Context, sel ast.SelectionSet, 
 			return graphql.Null
 		}
 		return ec._SignInPayload(ctx, sel, obj)
+	case SetUnitGrantPayload:
+		return ec._SetUnitGrantPayload(ctx, sel, &obj)
+	case *SetUnitGrantPayload:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._SetUnitGrantPayload(ctx, sel, obj)
 	case SetGrantPayload:
 		return ec._SetGrantPayload(ctx, sel, &obj)
 	case *SetGrantPayload:
@@ -19084,6 +19339,13 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
+		case "setUnitGrant":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_setUnitGrant(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
 		case "createApiKey":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_createApiKey(ctx, field)
@@ -19691,6 +19953,49 @@ func (ec *executionContext) _SetGrantPayload(ctx context.Context, sel ast.Select
 			}
 		case "grant":
 			out.Values[i] = ec._SetGrantPayload_grant(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var setUnitGrantPayloadImplementors = []string{"SetUnitGrantPayload", "Payload"}
+
+func (ec *executionContext) _SetUnitGrantPayload(ctx context.Context, sel ast.SelectionSet, obj *SetUnitGrantPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, setUnitGrantPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SetUnitGrantPayload")
+		case "userErrors":
+			out.Values[i] = ec._SetUnitGrantPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "unitGrant":
+			out.Values[i] = ec._SetUnitGrantPayload_unitGrant(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "affectedKeys":
+			out.Values[i] = ec._SetUnitGrantPayload_affectedKeys(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
@@ -21326,6 +21631,11 @@ func (ec *executionContext) unmarshalNSetGrantInput2grantwoodᚋgraphᚐSetGrant
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) unmarshalNSetUnitGrantInput2grantwoodᚋgraphᚐSetUnitGrantInput(ctx context.Context, v any) (graph.SetUnitGrantInput, error) {
+	res, err := ec.unmarshalInputSetUnitGrantInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalNSetUserCapabilitiesInput2grantwoodᚋgraphᚐSetUserCapabilitiesInput(ctx context.Context, v any) (graph.SetUserCapabilitiesInput, error) {
 	res, err := ec.unmarshalInputSetUserCapabilitiesInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -22151,6 +22461,13 @@ func (ec *executionContext) marshalOSetGrantPayload2ᚖgrantwoodᚋgraphᚋgener
 	return ec._SetGrantPayload(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalOSetUnitGrantPayload2ᚖgrantwoodᚋgraphᚋgeneratedᚐSetUnitGrantPayload(ctx context.Context, sel ast.SelectionSet, v *SetUnitGrantPayload) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._SetUnitGrantPayload(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalOSignInPayload2ᚖgrantwoodᚋgraphᚋgeneratedᚐSignInPayload(ctx context.Context, sel ast.SelectionSet, v *SignInPayload) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -22214,6 +22531,13 @@ func (ec *executionContext) marshalOUnitGrant2ᚕᚖgrantwoodᚋgraphᚐUnitGran
 	}
 
 	return ret
+}
+
+func (ec *executionContext) marshalOUnitGrant2ᚖgrantwoodᚋgraphᚐUnitGrant(ctx context.Context, sel ast.SelectionSet, v *graph.UnitGrant) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._UnitGrant(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalOUnitKind2ᚕgrantwoodᚋgraphᚐUnitKindᚄ(ctx context.Context, v any) ([]graph.UnitKind, error) {
