@@ -26,7 +26,8 @@ const (
 )
 
 // grantColumns are the columns of the effective grant of user u for key k.
-var grantColumns = columnList{"enabled = " + grantEnabled, "source = " + grantSource, "unit_id = n.unit_id", "expires_at", "updated_at"}
+var grantColumns = columnList{"enabled = " + grantEnabled, "source = " + grantSource, "unit_id = n.unit_id", "expires_at", "updated_at",
+	"updater_id = g.updated_by"}
 
 // Pair names the grant of a user for a key.
 type Pair struct{ User, Key graph.UUID }

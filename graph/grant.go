@@ -62,6 +62,7 @@ type Grant struct {
 	UnitID    *UUID // unit whose rule decides
 	ExpiresAt *time.Time
 	UpdatedAt *time.Time // nil when nothing was set
+	UpdaterID *UUID      // the user who set it; nil when nobody of the account did
 	Nested    Nested
 }
 

@@ -219,3 +219,9 @@ func (r grant) Explanation(ctx context.Context, obj *graph.Grant) ([]*graph.Acce
 	f := currentField(ctx)
 	return nested[[]*graph.AccessStep](&obj.Nested, f.Field, func() error { return r.lookGrantField(ctx, []*graph.Grant{obj}, f) })
 }
+
+func (r grant) UpdatedBy(ctx context.Context, obj *graph.Grant) (graph.Actor, error) {
+	f := currentField(ctx)
+	by, err := nested[actor](&obj.Nested, f.Field, func() error { return r.lookGrantField(ctx, []*graph.Grant{obj}, f) })
+	return by.Actor, err
+}

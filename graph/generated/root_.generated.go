@@ -1085,6 +1085,8 @@ type Grant implements Node @subject {
   expiresAt: DateTime
   "When it was set for this user and key; null when it was not."
   updatedAt: DateTime
+  "Who set it for this user and key; null when that is no user of the account, is gone, or it was not set. Null without MANAGE_GRANTS."
+  updatedBy: Actor @visible @requires(by: [USER, OPERATOR], capability: MANAGE_GRANTS, scope: SUPPORT, otherwise: NULL)
 }
 
 "One rule that was looked at to decide on a grant."
@@ -2512,6 +2514,8 @@ func (ec *executionContext) childFields_Grant(ctx context.Context, field graphql
 		return ec.fieldContext_Grant_expiresAt(ctx, field)
 	case "updatedAt":
 		return ec.fieldContext_Grant_updatedAt(ctx, field)
+	case "updatedBy":
+		return ec.fieldContext_Grant_updatedBy(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Grant", field.Name)
 }

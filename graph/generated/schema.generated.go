@@ -44,6 +44,8 @@ type ApiKeyResolver interface {
 type GrantResolver interface {
 	InheritedFrom(ctx context.Context, obj *graph.Grant) (*graph.Unit, error)
 	Explanation(ctx context.Context, obj *graph.Grant) ([]*graph.AccessStep, error)
+
+	UpdatedBy(ctx context.Context, obj *graph.Grant) (graph.Actor, error)
 }
 type MutationResolver interface {
 	SignIn(ctx context.Context, input graph.SignInInput) (*SignInPayload, error)
@@ -6182,6 +6184,74 @@ func (ec *executionContext) _Grant_updatedAt(ctx context.Context, field graphql.
 }
 func (ec *executionContext) fieldContext_Grant_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Grant", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _Grant_updatedBy(ctx context.Context, field graphql.CollectedField, obj *graph.Grant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Grant_updatedBy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Grant().UpdatedBy(ctx, obj)
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				if ec.Directives.Visible == nil {
+					var zeroVal graph.Actor
+					return zeroVal, errors.New("directive visible is not implemented")
+				}
+				return ec.Directives.Visible(ctx, obj, directive0)
+			}
+			directive2 := func(ctx context.Context) (any, error) {
+				by, err := ec.unmarshalNPrincipalKind2ᚕgrantwoodᚋgraphᚐPrincipalKindᚄ(ctx, []any{"USER", "OPERATOR"})
+				if err != nil {
+					var zeroVal graph.Actor
+					return zeroVal, err
+				}
+				capability, err := ec.unmarshalOCapability2ᚖgrantwoodᚋgraphᚐCapability(ctx, "MANAGE_GRANTS")
+				if err != nil {
+					var zeroVal graph.Actor
+					return zeroVal, err
+				}
+				scope, err := ec.unmarshalOOperatorScope2ᚖgrantwoodᚋgraphᚐOperatorScope(ctx, "SUPPORT")
+				if err != nil {
+					var zeroVal graph.Actor
+					return zeroVal, err
+				}
+				orSelf, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal graph.Actor
+					return zeroVal, err
+				}
+				otherwise, err := ec.unmarshalNDenial2grantwoodᚋgraphᚋgeneratedᚐDenial(ctx, "NULL")
+				if err != nil {
+					var zeroVal graph.Actor
+					return zeroVal, err
+				}
+				if ec.Directives.Requires == nil {
+					var zeroVal graph.Actor
+					return zeroVal, errors.New("directive requires is not implemented")
+				}
+				return ec.Directives.Requires(ctx, obj, directive1, by, capability, scope, orSelf, otherwise)
+			}
+
+			next = directive2
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v graph.Actor) graphql.Marshaler {
+			return ec.marshalOActor2grantwoodᚋgraphᚐActor(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Grant_updatedBy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Grant", field, true, true, "Actor")
 }
 
 func (ec *executionContext) _GrantConnection_edges(ctx context.Context, field graphql.CollectedField, obj *graph.GrantConnection) (ret graphql.Marshaler) {
@@ -18507,6 +18577,12 @@ func (ec *executionContext) _Grant(ctx context.Context, sel ast.SelectionSet, ob
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "updatedBy":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Grant_updatedBy(ctx, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
