@@ -265,7 +265,9 @@ func (r *Resolver) lookKeyRequests(ctx context.Context, list []*graph.KeyRequest
 		"requestedBy": distinct(list, func(q *graph.KeyRequest) *graph.User { return q.RequestedBy }),
 	}, map[string][]*graph.ApiKey{
 		"key": distinct(list, func(q *graph.KeyRequest) *graph.ApiKey { return q.Key }),
-	}, nil)
+	}, map[string][]*graph.Unit{
+		"unit": distinct(list, func(q *graph.KeyRequest) *graph.Unit { return q.Unit }),
+	})
 }
 
 // lookTokens reads what the selections want below access tokens.
