@@ -1,6 +1,7 @@
 package db_test
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -44,7 +45,7 @@ func (p *planted) change(r *rapid.T, t *testing.T, at time.Time) {
 	user := rapid.IntRange(modelAdmin, modelReader).Draw(r, "of user")
 	changes := []func(){func() { p.setGrant(r, t, owner, user) }}
 	if len(p.units) > 0 {
-		changes = append(changes, func() { p.setUnitGrant(r, t, owner, user) })
+		changes = append(changes, func() { p.setUnitGrant(r, t, owner, user) }, func() { p.moveUnit(r, t, owner) }, func() { p.moveKey(r, t, owner) })
 	}
 	changes[rapid.IntRange(0, len(changes)-1).Draw(r, "change")]()
 }
@@ -84,6 +85,50 @@ func (p *planted) setUnitGrant(r *rapid.T, t *testing.T, v *graph.Viewer, user i
 	if want := differences(before, p.enabled(user, v.Request.At)); made.Affected != want {
 		r.Fatalf("%d keys were affected, want %d", made.Affected, want)
 	}
+}
+
+// moveUnit moves a unit anywhere; where that is itself or below it, the move must be refused.
+func (p *planted) moveUnit(r *rapid.T, t *testing.T, v *graph.Viewer) {
+	unit, parent := rapid.IntRange(0, len(p.units)-1).Draw(r, "unit"), rapid.IntRange(-1, len(p.units)-1).Draw(r, "below")
+	var before [modelUsers][]bool
+	for user := range before {
+		before[user] = p.enabled(user, v.Request.At)
+	}
+	_, affected, err := p.db.MoveUnit(t.Context(), v, graph.MoveUnitInput{UnitID: p.global(graph.KindUnit, p.units[unit]), ParentID: p.globalUnit(parent)})
+	if p.within(parent, unit) {
+		if e, ok := errors.AsType[*graph.Error](err); !ok || e.Code != graph.Conflict {
+			r.Fatalf("moved below itself: %v", err)
+		}
+		return
+	}
+	if err != nil {
+		r.Fatal(err)
+	}
+	p.parent[unit] = parent
+	want := 0
+	for user := modelAdmin; user < modelUsers; user++ {
+		want += differences(before[user], p.enabled(user, v.Request.At))
+	}
+	if affected != want {
+		r.Fatalf("the move changed %d grants, want %d", affected, want)
+	}
+}
+
+// moveKey moves a key anywhere; the master key stays.
+func (p *planted) moveKey(r *rapid.T, t *testing.T, v *graph.Viewer) {
+	key, unit := rapid.IntRange(1, len(p.keys)-1).Draw(r, "key"), rapid.IntRange(-1, len(p.units)-1).Draw(r, "unit")
+	if _, err := p.db.MoveApiKey(t.Context(), v, graph.MoveApiKeyInput{KeyID: p.global(graph.KindKey, p.keys[key]), UnitID: p.globalUnit(unit)}); err != nil {
+		r.Fatal(err)
+	}
+	p.unitOf[key] = unit
+}
+
+func (p *planted) globalUnit(unit int) *graph.ID {
+	if unit == -1 {
+		return nil
+	}
+	id := p.global(graph.KindUnit, p.units[unit])
+	return &id
 }
 
 func (p *planted) global(k graph.Kind, object graph.UUID) graph.ID {
