@@ -33,7 +33,7 @@ func (w *world) keyIn(t testing.TB, name, unit string) string {
 		map[string]any{"n": name, "u": unit}, "createApiKey.key.id")
 }
 
-// rule sets what a unit says about a user.
+// rule sets what a unit says about a user, without a trace in the audit trail and also for the primary user.
 func (w *world) rule(t testing.TB, user, unit string, enabled bool) {
 	t.Helper()
 	w.edit(t, `INSERT INTO unit_grants (account_id, user_id, unit_id, enabled, updated_at) VALUES ($1, $2, $3, $4, now())
