@@ -94,6 +94,7 @@ func enabledForFilter(v *graph.Viewer, account graph.UUID, user *graph.ID) *grap
 type newKey struct {
 	Name       string
 	Kind       graph.UnitKind
+	Unit       *graph.UUID // nil for directly below the account; otherwise the tree is locked
 	IsMaster   bool
 	WithSecret bool
 }
@@ -106,7 +107,7 @@ type madeKey struct {
 
 func insertKey(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, account graph.UUID, n newKey) (madeKey, error) {
 	k := &graph.ApiKey{AccountID: account, KeyID: newID(), Key: newPublicKey(account), Name: n.Name,
-		SortName: strings.ToLower(n.Name), Kind: n.Kind, IsMaster: n.IsMaster, Enabled: true, CreatedAt: v.Request.At}
+		SortName: strings.ToLower(n.Name), Kind: n.Kind, UnitID: n.Unit, IsMaster: n.IsMaster, Enabled: true, CreatedAt: v.Request.At}
 	made := madeKey{Key: k}
 	var hash []byte
 	if n.WithSecret {
@@ -115,23 +116,29 @@ func insertKey(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, account graph.
 		k.SecretHint, k.SecretIssuedAt = &hint, &k.CreatedAt
 	}
 	_, err := tx.ExecContext(ctx, `
-		INSERT INTO api_keys (account_id, key_id, key, name, kind, is_master, secret_hash, secret_hint, secret_issued_at, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-		k.AccountID, k.KeyID, k.Key, k.Name, k.Kind, k.IsMaster, hash, k.SecretHint, k.SecretIssuedAt, k.CreatedAt)
+		INSERT INTO api_keys (account_id, key_id, key, name, kind, unit_id, is_master, secret_hash, secret_hint, secret_issued_at, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+		k.AccountID, k.KeyID, k.Key, k.Name, k.Kind, k.UnitID, k.IsMaster, hash, k.SecretHint, k.SecretIssuedAt, k.CreatedAt)
 	if err != nil {
 		return made, err
+	}
+	if k.UnitID != nil {
+		if err := raiseTree(ctx, tx, account); err != nil {
+			return made, err
+		}
 	}
 	return made, audit(ctx, tx, v, account, event{Action: graph.KeyCreated, Key: &k.KeyID, Summary: "Created the key " + k.Name + "."})
 }
 
 // CreateApiKey makes a key and gives it with its secret, which is kept as a hash only. A creator who is not the primary
-// user gets an explicit grant for it. LimitReached when the account has as many keys as it may create.
+// user gets an explicit grant for it. NotFound for a unit that is hidden or missing, LimitReached when the account has as
+// many keys as it may create.
 func (db *DB) CreateApiKey(ctx context.Context, v *graph.Viewer, in graph.CreateApiKeyInput) (*graph.ApiKey, string, error) {
 	var made madeKey
 	var answer keyWithSecret
 	c := call{"createApiKey", in.IdempotencyKey, in}
 	repeated, err := db.changeOnce(ctx, v, graph.ManageKeys, changes, c, &answer, func(tx *sqlx.Tx, v *graph.Viewer) (err error) {
-		if made, err = createKey(ctx, tx, v, newKey{Name: in.Name, Kind: in.Kind, WithSecret: true}); err != nil {
+		if made, err = createKey(ctx, tx, v, in); err != nil {
 			return err
 		}
 		answer = keyWithSecret{made.Key.KeyID, made.Secret}
@@ -144,22 +151,25 @@ func (db *DB) CreateApiKey(ctx context.Context, v *graph.Viewer, in graph.Create
 }
 
 // createKey makes a key as far as the account's limit allows.
-func createKey(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, n newKey) (madeKey, error) {
-	a, err := lockAccount(ctx, tx, v.AccountID())
+func createKey(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, in graph.CreateApiKeyInput) (madeKey, error) {
+	if err := lockTree(ctx, tx, v); err != nil {
+		return madeKey{}, err
+	}
+	unit, err := unitOrTop(ctx, tx, v, in.UnitID, "input.unitId")
 	if err != nil {
 		return madeKey{}, err
 	}
 	var keys int
 	err = tx.GetContext(ctx, &keys, `
 		SELECT count(*) FROM api_keys
-		WHERE account_id = $1 AND deleted_at IS NULL`, a.AccountID)
+		WHERE account_id = $1 AND deleted_at IS NULL`, v.AccountID())
 	if err != nil {
 		return madeKey{}, err
 	}
-	if err := a.MayCreateKey(keys); err != nil {
+	if err := v.Account.MayCreateKey(keys); err != nil {
 		return madeKey{}, err
 	}
-	made, err := insertKey(ctx, tx, v, a.AccountID, n)
+	made, err := insertKey(ctx, tx, v, v.AccountID(), newKey{Name: in.Name, Kind: in.Kind, Unit: idOf(unit), WithSecret: true})
 	if err != nil || v.IsPrimary() {
 		return made, err
 	}

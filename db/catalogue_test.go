@@ -159,7 +159,7 @@ func (c catalogue) ownID(x column) bool {
 	return false
 }
 
-func connect(t *testing.T, name string) *sqlx.DB {
+func connect(t testing.TB, name string) *sqlx.DB {
 	t.Helper()
 	pool, err := sqlx.Open("postgres", dbtest.DSN(t, name))
 	if err != nil {

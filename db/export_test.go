@@ -39,3 +39,25 @@ func Notices(ctx context.Context, db *DB, r graph.Request, a *graph.Account, for
 			db.mailHandedOver(ctx, tx, r, a, former, next))
 	})
 }
+
+// ViewerOf gives the viewer that a session of the user gives, at a time.
+func ViewerOf(ctx context.Context, db *DB, account, user graph.UUID, at time.Time) (*graph.Viewer, error) {
+	var row struct {
+		User    graph.User
+		Account graph.Account
+	}
+	err := db.pool.GetContext(ctx, &row, `
+		SELECT `+userColumns.as("u", "user")+`, `+accountColumns.as("a", "account")+`
+		FROM users u
+		JOIN accounts a ON a.account_id = u.account_id
+		WHERE u.account_id = $1 AND u.user_id = $2`, account, user)
+	if err != nil {
+		return nil, err
+	}
+	return db.userViewer(ctx, &row.User, &row.Account, graph.UUID{}, graph.Request{ID: "test", At: at})
+}
+
+// VisibleKeysStatement is the statement that gives the keys visible to v, with its parameters.
+func VisibleKeysStatement(v *graph.Viewer, account graph.UUID) (string, []any) {
+	return `SELECT k.key_id FROM api_keys k WHERE k.account_id = $1 AND ` + keyVisible(v, "k.key_id"), about(v, account)
+}

@@ -26,7 +26,8 @@ const (
 )
 
 // grantColumns are the columns of the effective grant of user u for key k.
-var grantColumns = columnList{"enabled = " + grantEnabled, "source = " + grantSource, "unit_id = n.unit_id", "expires_at", "updated_at"}
+var grantColumns = columnList{"enabled = " + grantEnabled, "source = " + grantSource, "unit_id = n.unit_id", "expires_at", "updated_at",
+	"updater_id = g.updated_by"}
 
 // Pair names the grant of a user for a key.
 type Pair struct{ User, Key graph.UUID }
@@ -174,22 +175,13 @@ func (db *DB) SetGrant(ctx context.Context, v *graph.Viewer, in graph.SetGrantIn
 	return grant, err
 }
 
-// grantForChange reads the user and the key of a grant. The user's row stays locked, so that of two changes at once each knows
-// what was set before it, also when nothing was.
+// grantForChange reads the user and the key of a grant.
 func grantForChange(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, in graph.SetGrantInput) (*graph.User, *graph.ApiKey, error) {
-	account := v.AccountID()
-	var users []*graph.User
-	err := tx.SelectContext(ctx, &users, `
-		SELECT `+userColumns.of("u")+`
-		FROM users u
-		WHERE u.account_id = $1 AND u.user_id = $4 AND `+userVisible(v)+`
-		FOR NO KEY UPDATE OF u`, about(v, account, in.UserID.In(account, graph.KindUser))...)
+	u, err := userForGrant(ctx, tx, v, in.UserID)
 	if err != nil {
 		return nil, nil, err
 	}
-	if len(users) == 0 {
-		return nil, nil, graph.Missing("input.userId")
-	}
+	account := v.AccountID()
 	keys, err := visibleKeys(ctx, tx, v, account, []graph.UUID{in.KeyID.In(account, graph.KindKey)})
 	if err != nil {
 		return nil, nil, err
@@ -197,7 +189,26 @@ func grantForChange(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, in graph.
 	if len(keys) == 0 {
 		return nil, nil, graph.Missing("input.keyId")
 	}
-	return users[0], keys[0], nil
+	return u, keys[0], nil
+}
+
+// userForGrant reads the user of a grant or rule. The row stays locked, so that of two changes at once each knows what was set
+// before it, also when nothing was.
+func userForGrant(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, id graph.ID) (*graph.User, error) {
+	account := v.AccountID()
+	var users []*graph.User
+	err := tx.SelectContext(ctx, &users, `
+		SELECT `+userColumns.of("u")+`
+		FROM users u
+		WHERE u.account_id = $1 AND u.user_id = $4 AND `+userVisible(v)+`
+		FOR NO KEY UPDATE OF u`, about(v, account, id.In(account, graph.KindUser))...)
+	if err != nil {
+		return nil, err
+	}
+	if len(users) == 0 {
+		return nil, graph.Missing("input.userId")
+	}
+	return users[0], nil
 }
 
 func writeGrant(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, u *graph.User, k *graph.ApiKey, in graph.SetGrantInput) (bool, error) {

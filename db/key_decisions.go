@@ -10,7 +10,8 @@ import (
 	"grantwood/graph"
 )
 
-// RequestApiKey asks the provider for a key. LimitReached when too many requests of the account wait.
+// RequestApiKey asks the provider for a key. NotFound for a unit that is hidden or missing, LimitReached when too many
+// requests of the account wait.
 func (db *DB) RequestApiKey(ctx context.Context, v *graph.Viewer, in graph.RequestApiKeyInput) (*graph.KeyRequest, error) {
 	var made *graph.KeyRequest
 	var request graph.UUID
@@ -30,25 +31,28 @@ func (db *DB) RequestApiKey(ctx context.Context, v *graph.Viewer, in graph.Reque
 }
 
 func insertKeyRequest(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, in graph.RequestApiKeyInput) (*graph.KeyRequest, error) {
-	a, err := lockAccount(ctx, tx, v.AccountID())
+	if err := lockTree(ctx, tx, v); err != nil {
+		return nil, err
+	}
+	unit, err := unitOrTop(ctx, tx, v, in.UnitID, "input.unitId")
 	if err != nil {
 		return nil, err
 	}
 	var pending int
 	err = tx.GetContext(ctx, &pending, `
 		SELECT count(*) FROM key_requests
-		WHERE account_id = $1 AND status = 'PENDING'`, a.AccountID)
+		WHERE account_id = $1 AND status = 'PENDING'`, v.AccountID())
 	if err != nil {
 		return nil, err
 	}
 	if err := graph.MayRequestKey(pending); err != nil {
 		return nil, err
 	}
-	q := &graph.KeyRequest{AccountID: a.AccountID, RequestID: newID(), Account: a, Name: in.Name, Kind: in.Kind, Reason: in.Reason,
-		Status: graph.KeyRequestPending, RequesterID: v.UserID(), RequestedBy: v.User, CreatedAt: v.Request.At}
+	q := &graph.KeyRequest{AccountID: v.AccountID(), RequestID: newID(), Account: v.Account, Name: in.Name, Kind: in.Kind, UnitID: idOf(unit), Unit: unit,
+		Reason: in.Reason, Status: graph.KeyRequestPending, RequesterID: v.UserID(), RequestedBy: v.User, CreatedAt: v.Request.At}
 	_, err = tx.ExecContext(ctx, `
-		INSERT INTO key_requests (account_id, request_id, name, kind, reason, requested_by, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7)`, q.AccountID, q.RequestID, q.Name, q.Kind, q.Reason, q.RequesterID, q.CreatedAt)
+		INSERT INTO key_requests (account_id, request_id, name, kind, unit_id, reason, requested_by, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, q.AccountID, q.RequestID, q.Name, q.Kind, q.UnitID, q.Reason, q.RequesterID, q.CreatedAt)
 	if err != nil {
 		return nil, err
 	}
@@ -73,8 +77,8 @@ func (db *DB) CancelKeyRequest(ctx context.Context, v *graph.Viewer, in graph.Ke
 }
 
 // ApproveKeyRequest answers a request with a new key, beyond the account's limit, and enables it for the requester when
-// they are still an active additional user. The key has no secret, so that no operator ever sees it. A repeat changes
-// nothing. NotFound for a request that is missing, InvalidState for one that was rejected or withdrawn.
+// they are still an active additional user. The key goes to the unit that was asked for, directly below the account when that
+// is gone. It has no secret, so that no operator ever sees it. A repeat changes nothing. NotFound for a request that is missing, InvalidState for one that was rejected or withdrawn.
 func (db *DB) ApproveKeyRequest(ctx context.Context, v *graph.Viewer, in graph.DecideKeyRequestInput) (*graph.KeyRequest, error) {
 	return db.decideKeyRequest(ctx, v, in, graph.KeyRequestApproved)
 }
@@ -111,7 +115,14 @@ func (db *DB) decideKeyRequest(ctx context.Context, v *graph.Viewer, in graph.De
 
 // keyForRequest makes the key that the request asks for.
 func keyForRequest(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, q *graph.KeyRequest, requester *graph.User) (*graph.UUID, error) {
-	made, err := insertKey(ctx, tx, v, q.AccountID, newKey{Name: q.Name, Kind: q.Kind})
+	if _, err := lockAccount(ctx, tx, q.AccountID); err != nil { // so that the unit stays
+		return nil, err
+	}
+	unit, err := unitOfRequest(ctx, tx, v, q)
+	if err != nil {
+		return nil, err
+	}
+	made, err := insertKey(ctx, tx, v, q.AccountID, newKey{Name: q.Name, Kind: q.Kind, Unit: unit})
 	if err != nil {
 		return nil, err
 	}
@@ -119,6 +130,18 @@ func keyForRequest(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, q *graph.K
 		err = changeGrant(ctx, tx, v, requester, made.Key, graph.SetGrantInput{State: graph.GrantEnabled})
 	}
 	return &made.Key.KeyID, err
+}
+
+// unitOfRequest gives the unit that the request names, nil when it names none or one that is gone.
+func unitOfRequest(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, q *graph.KeyRequest) (*graph.UUID, error) {
+	if q.UnitID == nil {
+		return nil, nil
+	}
+	units, err := visibleUnits(ctx, tx, v, q.AccountID, []graph.UUID{*q.UnitID})
+	if err != nil || len(units) == 0 {
+		return nil, err
+	}
+	return idOf(units[0]), nil
 }
 
 // lockRequester reads who made a request, before the request itself is locked: who acts as that user locks the two in the

@@ -6,7 +6,7 @@ import (
 	"grantwood/graph"
 )
 
-var keyRequestColumns = columnList{"account_id", "request_id", "name", "kind", "reason", "status", "requester_id = @.requested_by",
+var keyRequestColumns = columnList{"account_id", "request_id", "name", "kind", "unit_id", "reason", "status", "requester_id = @.requested_by",
 	"created_at", "decided_at", "decision_note", "key_id"}
 
 // keyRequestVisible is the condition on requests q of the account $1.
@@ -58,14 +58,14 @@ func (db *DB) KeyRequestsOf(ctx context.Context, v *graph.Viewer, account graph.
 
 func keyRequestPlace(q *graph.KeyRequest) graph.Cursor { return graph.Cursor{ID: q.RequestID} }
 
-// completeKeyRequests gives requests of one account their account, requesters and keys, as far as these are visible.
+// completeKeyRequests gives requests of one account their account, requesters, units and keys, as far as these are visible.
 func (db *DB) completeKeyRequests(ctx context.Context, v *graph.Viewer, account graph.UUID, list []*graph.KeyRequest) error {
 	if len(list) == 0 {
 		return nil
 	}
-	var userIDs, keyIDs []graph.UUID
+	var userIDs, keyIDs, unitIDs []graph.UUID
 	for _, q := range list {
-		userIDs, keyIDs = append(userIDs, q.RequesterID), appendSet(keyIDs, q.KeyID)
+		userIDs, keyIDs, unitIDs = append(userIDs, q.RequesterID), appendSet(keyIDs, q.KeyID), appendSet(unitIDs, q.UnitID)
 	}
 	a, err := db.Account(ctx, v, account)
 	if err != nil {
@@ -78,8 +78,12 @@ func (db *DB) completeKeyRequests(ctx context.Context, v *graph.Viewer, account 
 	}
 	keys, err := byID(keyIDs, func(ids []graph.UUID) ([]*graph.ApiKey, error) { return db.Keys(ctx, v, account, ids) },
 		func(k *graph.ApiKey) graph.UUID { return k.KeyID })
+	if err != nil {
+		return err
+	}
+	units, err := byID(unitIDs, func(ids []graph.UUID) ([]*graph.Unit, error) { return db.Units(ctx, v, account, ids) }, unitID)
 	for _, q := range list {
-		q.Account, q.RequestedBy, q.Key = a, users.at(&q.RequesterID), keys.at(q.KeyID)
+		q.Account, q.RequestedBy, q.Unit, q.Key = a, users.at(&q.RequesterID), units.at(q.UnitID), keys.at(q.KeyID)
 	}
 	return err
 }
@@ -102,14 +106,17 @@ func (db *DB) PendingKeyRequests(ctx context.Context, v *graph.Viewer, w graph.W
 	return &graph.KeyRequestConnection{Page: page}, fault("read requesters", db.completePending(ctx, page.Nodes))
 }
 
-// completePending gives requests of several accounts their accounts and requesters. None of them has a key yet.
+// completePending gives requests of several accounts their accounts, requesters and units. None of them has a key yet.
 func (db *DB) completePending(ctx context.Context, list []*graph.KeyRequest) error {
 	if len(list) == 0 {
 		return nil
 	}
-	accountIDs, userIDs := make([]graph.UUID, len(list)), make([]graph.UUID, len(list))
+	accountIDs, userIDs, unitIDs := make([]graph.UUID, len(list)), make([]graph.UUID, len(list)), make([]graph.UUID, len(list))
 	for i, q := range list {
 		accountIDs[i], userIDs[i] = q.AccountID, q.RequesterID
+		if q.UnitID != nil {
+			unitIDs[i] = *q.UnitID
+		}
 	}
 	var accounts []*graph.Account
 	err := db.pool.SelectContext(ctx, &accounts, `
@@ -119,23 +126,32 @@ func (db *DB) completePending(ctx context.Context, list []*graph.KeyRequest) err
 	if err != nil {
 		return err
 	}
-	var users []*graph.User
-	err = db.pool.SelectContext(ctx, &users, `
+	users, err := inAccounts[graph.User](ctx, db, `
 		SELECT `+userColumns.of("u")+`
 		FROM unnest($1::uuid[], $2::uuid[]) AS p (account_id, user_id)
-		JOIN users u ON u.account_id = p.account_id AND u.user_id = p.user_id`, uuidArray(accountIDs), uuidArray(userIDs))
+		JOIN users u ON u.account_id = p.account_id AND u.user_id = p.user_id`, accountIDs, userIDs, func(u *graph.User) graph.UUID { return u.UserID })
 	if err != nil {
 		return err
 	}
-	byAccount, byUser := index[graph.Account]{}, index[graph.User]{}
+	units, err := inAccounts[graph.Unit](ctx, db, `
+		SELECT `+unitColumns.of("n")+`
+		FROM unnest($1::uuid[], $2::uuid[]) AS p (account_id, unit_id)
+		JOIN units n ON n.account_id = p.account_id AND n.unit_id = p.unit_id`, accountIDs, unitIDs, unitID)
+	byAccount := index[graph.Account]{}
 	for _, a := range accounts {
 		byAccount[a.AccountID] = a
 	}
-	for _, u := range users {
-		byUser[u.UserID] = u
-	}
 	for _, q := range list {
-		q.Account, q.RequestedBy = byAccount[q.AccountID], byUser[q.RequesterID]
+		q.Account, q.RequestedBy, q.Unit = byAccount[q.AccountID], users.at(&q.RequesterID), units.at(q.UnitID)
 	}
-	return nil
+	return err
+}
+
+// inAccounts reads objects that lie in several accounts, for operators: the n-th in the n-th of these.
+func inAccounts[T any](ctx context.Context, db *DB, statement string, accounts, objects []graph.UUID, id func(*T) graph.UUID) (index[T], error) {
+	return byID(objects, func(objects []graph.UUID) ([]*T, error) {
+		var list []*T
+		err := db.pool.SelectContext(ctx, &list, statement, uuidArray(accounts), uuidArray(objects))
+		return list, err
+	}, id)
 }

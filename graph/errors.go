@@ -93,6 +93,16 @@ func refuse(code Code, path, message string) *Error {
 	return e
 }
 
+// atMost reports LimitReached when n is more than the limit.
+func atMost(limit, n int, path, message string) error {
+	if n <= limit {
+		return nil
+	}
+	e := refuse(LimitReached, path, message)
+	e.Limit = limit
+	return e
+}
+
 // Missing is the one answer for objects that do not exist, are hidden, foreign, or named by a malformed ID.
 func Missing(path string) *Error {
 	return refuse(NotFound, path, "There is no such object, or it is not visible to you.")

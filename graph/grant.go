@@ -25,6 +25,10 @@ const (
 	GrantInherit  GrantState = "INHERIT"
 )
 
+func (s GrantState) known() bool {
+	return slices.Contains([]GrantState{GrantEnabled, GrantDisabled, GrantInherit}, s)
+}
+
 // Rule is what was set for one user and one key.
 type Rule struct {
 	Enabled   bool
@@ -58,6 +62,7 @@ type Grant struct {
 	UnitID    *UUID // unit whose rule decides
 	ExpiresAt *time.Time
 	UpdatedAt *time.Time // nil when nothing was set
+	UpdaterID *UUID      // the user who set it; nil when nobody of the account did
 	Nested    Nested
 }
 
@@ -84,7 +89,7 @@ func (v *Viewer) SeesGrantOf(user UUID) bool {
 // is past or belongs to no enabled grant.
 func (v *Viewer) MaySetGrant(u *User, k *ApiKey, in SetGrantInput) error {
 	switch {
-	case !slices.Contains([]GrantState{GrantEnabled, GrantDisabled, GrantInherit}, in.State):
+	case !in.State.known():
 		return refuse(Invalid, "input.state", "There is no such state of a grant.")
 	case u.IsPrimary:
 		return refuse(NotAllowed, "input.userId", "The primary user has no grants: every key is enabled for them.")

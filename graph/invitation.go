@@ -96,12 +96,7 @@ func MayInviteKey(k *ApiKey, i int) error {
 
 // MayInviteMore reports LimitReached when users and pending invitations fill the account.
 func (a *Account) MayInviteMore(users int) error {
-	if users < a.MaxUsers {
-		return nil
-	}
-	e := refuse(LimitReached, "", "The account has reached its limit of users.")
-	e.Limit = a.MaxUsers
-	return e
+	return atMost(a.MaxUsers, users+1, "", "The account has reached its limit of users.")
 }
 
 // AcceptInvitationInput holds the token of an invitation's link, and the person.

@@ -88,12 +88,19 @@ func (k *ApiKey) MayDelete() error {
 
 // MayCreateKey reports LimitReached when the account has as many keys as it may create by itself.
 func (a *Account) MayCreateKey(keys int) error {
-	if keys < a.MaxApiKeys {
-		return nil
+	return atMost(a.MaxApiKeys, keys+1, "", "The account has reached its limit of keys.")
+}
+
+// MayMoveKey reports NotAllowed for the master key, and for anybody but the primary user. Deleted keys move too, so that a
+// unit can be emptied.
+func (v *Viewer) MayMoveKey(k *ApiKey) error {
+	switch {
+	case k.IsMaster:
+		return refuse(NotAllowed, "input.keyId", "The master key stays directly below the account.")
+	case !v.IsPrimary():
+		return refuse(NotAllowed, "input.keyId", "Only the primary user moves keys, because that changes what is enabled for others.")
 	}
-	e := refuse(LimitReached, "", "The account has reached its limit of keys.")
-	e.Limit = a.MaxApiKeys
-	return e
+	return nil
 }
 
 // ApiKeyFilter restricts a list of keys; all parts must match.
@@ -109,6 +116,9 @@ type ApiKeyFilter struct {
 type CreateApiKeyInput struct {
 	Name string
 	Kind UnitKind
+	// UnitID is where the key goes; directly below the account when nil. Calls without it compare as they did before there
+	// were units.
+	UnitID *ID `json:",omitempty"`
 	// IdempotencyKey is no part of what is compared with an earlier call.
 	IdempotencyKey *string `json:"-"`
 }
@@ -118,6 +128,12 @@ type UpdateApiKeyInput struct {
 	KeyID ID
 	Name  *string
 	Kind  *UnitKind
+}
+
+// MoveApiKeyInput is a key and its new place.
+type MoveApiKeyInput struct {
+	KeyID  ID
+	UnitID *ID // nil for directly below the account
 }
 
 // ApiKeyIdInput names a key.

@@ -23,6 +23,8 @@ type KeyRequest struct {
 	Account      *Account
 	Name         string
 	Kind         UnitKind
+	UnitID       *UUID // unit that shall hold the key; it may be gone
+	Unit         *Unit // nil when there is none, and when it is gone or hidden
 	Reason       string
 	Status       KeyRequestStatus
 	RequesterID  UUID
@@ -60,18 +62,14 @@ func (q *KeyRequest) MayBecome(s KeyRequestStatus) error {
 
 // MayRequestKey reports LimitReached when as many requests of an account wait as may.
 func MayRequestKey(pending int) error {
-	if pending < MaxPendingKeyRequests {
-		return nil
-	}
-	e := refuse(LimitReached, "", "Too many requests of the account are waiting.")
-	e.Limit = MaxPendingKeyRequests
-	return e
+	return atMost(MaxPendingKeyRequests, pending+1, "", "Too many requests of the account are waiting.")
 }
 
 // RequestApiKeyInput is a wish for a key.
 type RequestApiKeyInput struct {
 	Name   string
 	Kind   UnitKind
+	UnitID *ID `json:",omitempty"` // as in CreateApiKeyInput
 	Reason string
 	// IdempotencyKey is no part of what is compared with an earlier call.
 	IdempotencyKey *string `json:"-"`

@@ -59,6 +59,12 @@ func (r mutation) UpdateAPIKey(ctx context.Context, input graph.UpdateApiKeyInpu
 	return &generated.APIKeyPayload{UserErrors: problems, Key: key}, err
 }
 
+func (r mutation) MoveAPIKey(ctx context.Context, input graph.MoveApiKeyInput) (*generated.APIKeyPayload, error) {
+	key, err := r.DB.MoveApiKey(ctx, viewer(ctx), input)
+	problems, err := userErrors(err)
+	return &generated.APIKeyPayload{UserErrors: problems, Key: key}, err
+}
+
 func (r mutation) DeleteAPIKey(ctx context.Context, input graph.ApiKeyIdInput) (*generated.APIKeyPayload, error) {
 	key, err := r.DB.DeleteApiKey(ctx, viewer(ctx), input)
 	problems, err := userErrors(err)

@@ -179,9 +179,39 @@ func (r *Resolver) lookGrantField(ctx context.Context, grants []*graph.Grant, f 
 		return hangUnits(ctx, r, f, grants[0].Key.AccountID, grants, func(g *graph.Grant) (*graph.Nested, *graph.UUID) { return &g.Nested, g.UnitID })
 	case "explanation":
 		return r.explain(ctx, grants, f)
+	case "updatedBy":
+		return r.hangUpdaters(ctx, grants, f)
 	}
 	return nil
 }
+
+// hangUpdaters keeps at each grant of one account who set it, nil where that is nobody or nobody who is visible, and reads what
+// is wanted below.
+func (r *Resolver) hangUpdaters(ctx context.Context, grants []*graph.Grant, f graphql.CollectedField) error {
+	var wanted []graph.UUID
+	for _, g := range grants {
+		if g.UpdaterID != nil {
+			wanted = append(wanted, *g.UpdaterID)
+		}
+	}
+	users, err := r.DB.Users(ctx, viewer(ctx), grants[0].Key.AccountID, wanted)
+	if err != nil {
+		return err
+	}
+	for _, g := range grants {
+		var by graph.Actor
+		for _, u := range users {
+			if g.UpdaterID != nil && u.UserID == *g.UpdaterID {
+				by = u
+			}
+		}
+		g.Nested.Put(f.Field, actor{by})
+	}
+	return r.lookUsers(ctx, users, f.Selections)
+}
+
+// actor wraps who did something, for that nobody, too, can hang at an object.
+type actor struct{ graph.Actor }
 
 // explain keeps at each grant of one account why it is so, and reads what is wanted below the units that it names.
 func (r *Resolver) explain(ctx context.Context, grants []*graph.Grant, f graphql.CollectedField) error {
@@ -235,7 +265,9 @@ func (r *Resolver) lookKeyRequests(ctx context.Context, list []*graph.KeyRequest
 		"requestedBy": distinct(list, func(q *graph.KeyRequest) *graph.User { return q.RequestedBy }),
 	}, map[string][]*graph.ApiKey{
 		"key": distinct(list, func(q *graph.KeyRequest) *graph.ApiKey { return q.Key }),
-	}, nil)
+	}, map[string][]*graph.Unit{
+		"unit": distinct(list, func(q *graph.KeyRequest) *graph.Unit { return q.Unit }),
+	})
 }
 
 // lookTokens reads what the selections want below access tokens.

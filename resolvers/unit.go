@@ -7,6 +7,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 
 	"grantwood/graph"
+	"grantwood/graph/generated"
 )
 
 // lookUnits reads what the selections want below units.
@@ -218,4 +219,40 @@ func (r grant) InheritedFrom(ctx context.Context, obj *graph.Grant) (*graph.Unit
 func (r grant) Explanation(ctx context.Context, obj *graph.Grant) ([]*graph.AccessStep, error) {
 	f := currentField(ctx)
 	return nested[[]*graph.AccessStep](&obj.Nested, f.Field, func() error { return r.lookGrantField(ctx, []*graph.Grant{obj}, f) })
+}
+
+func (r grant) UpdatedBy(ctx context.Context, obj *graph.Grant) (graph.Actor, error) {
+	f := currentField(ctx)
+	by, err := nested[actor](&obj.Nested, f.Field, func() error { return r.lookGrantField(ctx, []*graph.Grant{obj}, f) })
+	return by.Actor, err
+}
+
+func (r mutation) CreateUnit(ctx context.Context, input graph.CreateUnitInput) (*generated.UnitPayload, error) {
+	u, err := r.DB.CreateUnit(ctx, viewer(ctx), input)
+	problems, err := userErrors(err)
+	return &generated.UnitPayload{UserErrors: problems, Unit: u}, err
+}
+
+func (r mutation) UpdateUnit(ctx context.Context, input graph.UpdateUnitInput) (*generated.UnitPayload, error) {
+	u, err := r.DB.UpdateUnit(ctx, viewer(ctx), input)
+	problems, err := userErrors(err)
+	return &generated.UnitPayload{UserErrors: problems, Unit: u}, err
+}
+
+func (r mutation) MoveUnit(ctx context.Context, input graph.MoveUnitInput) (*generated.UnitPayload, error) {
+	u, affected, err := r.DB.MoveUnit(ctx, viewer(ctx), input)
+	problems, err := userErrors(err)
+	if err != nil || len(problems) > 0 {
+		return &generated.UnitPayload{UserErrors: problems}, err
+	}
+	return &generated.UnitPayload{UserErrors: problems, Unit: u, AffectedGrants: &affected}, nil
+}
+
+func (r mutation) DeleteUnit(ctx context.Context, input graph.UnitIDInput) (*generated.DeleteUnitPayload, error) {
+	id, err := r.DB.DeleteUnit(ctx, viewer(ctx), input.UnitID)
+	problems, err := userErrors(err)
+	if err != nil || len(problems) > 0 {
+		return &generated.DeleteUnitPayload{UserErrors: problems}, err
+	}
+	return &generated.DeleteUnitPayload{UserErrors: problems, DeletedUnitID: &id}, nil
 }

@@ -21,7 +21,7 @@ const (
 	keyFields = `id key name kind isMaster status secretHint secretIssuedAt previousSecretExpiresAt createdAt lastUsedAt deletedAt viewerCanManage
 		viewerGrant { id enabled source expiresAt updatedAt user { id } key { id } }`
 	userFields       = `id displayName email role isPrimary status capabilities lastSignInAt createdAt`
-	grantFields      = `id enabled source expiresAt updatedAt user { id email } key { id name }`
+	grantFields      = `id enabled source expiresAt updatedAt updatedBy { __typename ... on User { id email grants(first: 1) { totalCount } } } user { id email } key { id name }`
 	eventFields      = `id action occurredAt actorLabel summary changes { field before after } ipAddress requestId actor { __typename ... on User { id email } ... on AccessToken { id name } ... on Operator { label scopes } } user { id } key { id name }`
 	invitationFields = `id email capabilities role status sentAt expiresAt invitedBy { id } keys { id name }`
 	requestFields    = `id account { id name } name kind reason status requestedBy { id email } createdAt decidedAt decisionNote key { ` + keyFields + ` }`

@@ -129,6 +129,7 @@ type event struct {
 	ActorLabel string
 	User       string // ID
 	Key        string // ID
+	Unit       string // ID
 	Summary    string
 	Changes    string // such as "status: ENABLED -> DISABLED; expiresAt: … -> "
 	IPAddress  string
@@ -139,7 +140,7 @@ type event struct {
 func (c client) entries(t testing.TB, account string, a answer) []event {
 	t.Helper()
 	trail := c.post(t, `query($id: ID!) { account(id: $id) { auditEvents(first: 100) { nodes { action actorLabel summary ipAddress requestId
-		changes { field before after } actor { ... on User { id } ... on Operator { label } } user { id } key { id } } } } }`, map[string]any{"id": account})
+		changes { field before after } actor { ... on User { id } ... on Operator { label } } user { id } key { id } unit { id } } } } }`, map[string]any{"id": account})
 	var body struct {
 		Data struct {
 			Account struct {
@@ -147,7 +148,7 @@ func (c client) entries(t testing.TB, account string, a answer) []event {
 					Nodes []struct {
 						Action, ActorLabel, Summary, IPAddress, RequestID string
 						Actor                                             struct{ ID, Label string }
-						User, Key                                         struct{ ID string }
+						User, Key, Unit                                   struct{ ID string }
 						Changes                                           []struct{ Field, Before, After string }
 					}
 				}
@@ -167,7 +168,7 @@ func (c client) entries(t testing.TB, account string, a answer) []event {
 		for _, c := range n.Changes {
 			changes = append(changes, c.Field+": "+c.Before+" -> "+c.After)
 		}
-		list = append(list, event{n.Action, n.Actor.ID + n.Actor.Label, n.ActorLabel, n.User.ID, n.Key.ID, n.Summary,
+		list = append(list, event{n.Action, n.Actor.ID + n.Actor.Label, n.ActorLabel, n.User.ID, n.Key.ID, n.Unit.ID, n.Summary,
 			strings.Join(changes, "; "), n.IPAddress})
 	}
 	return list

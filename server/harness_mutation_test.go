@@ -148,11 +148,12 @@ func allBut(some ...graph.Capability) []graph.Capability {
 	return (graph.AllCapabilities &^ graph.Capabilities(some...)).List()
 }
 
-// elsewhere is an account with a key, an additional user and an invitation, all unknown to the tests' other worlds. Nobody
-// changes it.
+// elsewhere is an account with a key, a unit, an additional user and an invitation, all unknown to the tests' other worlds.
+// Nobody changes it.
 type elsewhere struct {
 	*world
 	key  string
+	unit string
 	user member
 }
 
@@ -166,7 +167,7 @@ func otherWorld(t testing.TB) elsewhere {
 	elsewhereOnce.Do(func() {
 		w := newWorld(t)
 		k := w.key(t, "Elsewhere")
-		theElsewhere = elsewhere{w, k, w.user(t, invitee{role: graph.RoleAdministrator, keys: []string{k}})}
+		theElsewhere = elsewhere{w, k, w.unit(t, "Elsewhere", ""), w.user(t, invitee{role: graph.RoleAdministrator, keys: []string{k}})}
 	})
 	if theElsewhere.world == nil {
 		t.Fatal("there is no other world")

@@ -30,6 +30,8 @@ func TestIdempotencyKeys(t *testing.T) {
 			map[string]any{"name": "Africa", "kind": "REGION"}, map[string]any{"name": "Africa", "kind": "CUSTOMER"}, []string{"secret", "key"}},
 		{"rotateApiKeySecret", `mutation($in: RotateApiKeySecretInput!) { rotateApiKeySecret` + payload + `secret key { id secretHint secretIssuedAt } } }`, admin.client,
 			map[string]any{"keyId": k}, map[string]any{"keyId": k, "graceMinutes": 1}, []string{"secret", "key"}},
+		{"createUnit", `mutation($in: CreateUnitInput!) { createUnit` + payload + `unit { id name kind depth createdAt children { totalCount } } } }`, admin.client,
+			map[string]any{"name": "Africa", "kind": "REGION"}, map[string]any{"name": "Africa", "kind": "CUSTOMER"}, []string{"unit"}},
 		{"requestApiKey", `mutation($in: RequestApiKeyInput!) { requestApiKey` + payload + `keyRequest { id createdAt requestedBy { id } } } }`, admin.client,
 			map[string]any{"name": "Africa", "kind": "REGION", "reason": "We grow."}, map[string]any{"name": "Africa", "kind": "REGION", "reason": "We shrink."}, []string{"keyRequest"}},
 		{"inviteUser", `mutation($in: InviteUserInput!) { inviteUser` + payload + `link invitation { id email keys { id } } } }`, admin.client,
@@ -76,7 +78,7 @@ func TestIdempotencyKeys(t *testing.T) {
 		return len(list)
 	}
 	// The world has made a master key, a key, and invited two; each mutation was done twice but for the invitation.
-	for action, want := range map[string]int{"KEY_CREATED": 4, "SECRET_ROTATED": 2, "KEY_REQUESTED": 2, "USER_INVITED": 3} {
+	for action, want := range map[string]int{"KEY_CREATED": 4, "SECRET_ROTATED": 2, "KEY_REQUESTED": 2, "USER_INVITED": 3, "UNIT_CHANGED": 2} {
 		if got := count(action); got != want {
 			t.Errorf("%d events %s, want %d: a repeat leaves no trace", got, action, want)
 		}

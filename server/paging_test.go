@@ -48,12 +48,18 @@ func (l sortedList) page(t testing.TB, c client, args map[string]any) sized {
 	a := c.post(t, `query($first: Int, $after: String, $last: Int, $before: String, $by: `+l.orderType+`!, $direction: OrderDirection!) { account {
 		list: `+l.field+`(first: $first, after: $after, last: $last, before: $before, orderBy: {field: $by, direction: $direction}) {
 			totalCount pageInfo { hasNextPage hasPreviousPage startCursor endCursor } edges { cursor node { id } } nodes { id } } } }`, variables)
+	return a.sized(t)
+}
+
+// sized reads the page called list below account.
+func (a answer) sized(t testing.TB) sized {
+	t.Helper()
 	var body struct {
 		Data   struct{ Account struct{ List sized } }
 		Errors []any
 	}
 	if err := json.Unmarshal(a.Body, &body); err != nil || body.Errors != nil {
-		t.Fatalf("%v %v: %s", l, args, a.Body)
+		t.Fatalf("no page: %s", a.Body)
 	}
 	return body.Data.Account.List
 }

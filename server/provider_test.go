@@ -169,7 +169,7 @@ func TestVerifyApiKey(t *testing.T) {
 }
 
 const update = `mutation($in: UpdateAccountInput!) { updateAccount(input: $in) { userErrors { __typename code message path }
-	account { status limits { maxUsers maxApiKeys } primaryUser { id role } } } }`
+	account { status limits { maxUsers maxApiKeys maxUnitDepth } primaryUser { id role } } } }`
 
 func TestUpdateAccount(t *testing.T) {
 	t.Parallel()
@@ -178,8 +178,8 @@ func TestUpdateAccount(t *testing.T) {
 	absent := w.user(t, invitee{role: graph.RoleDeveloper})
 	w.changed(t, absent.id, `UPDATE users SET status = 'DISABLED' WHERE account_id = $1 AND user_id = $2`, uuidOf(absent.id))
 	foreign := newWorld(t)
-	done := func(status, users, keys, owner string) string {
-		return `{"data":{"updateAccount":{"userErrors":[],"account":{"status":"` + status + `","limits":{"maxUsers":` + users + `,"maxApiKeys":` + keys + `},"primaryUser":{"id":"` + owner + `","role":"PRIMARY"}}}}}`
+	done := func(status, users, keys, depth, owner string) string {
+		return `{"data":{"updateAccount":{"userErrors":[],"account":{"status":"` + status + `","limits":{"maxUsers":` + users + `,"maxApiKeys":` + keys + `,"maxUnitDepth":` + depth + `},"primaryUser":{"id":"` + owner + `","role":"PRIMARY"}}}}}`
 	}
 	refused := func(code, message, path string) string {
 		return `{"data":{"updateAccount":{"userErrors":[{"__typename":"GeneralError","code":"` + code + `","message":"` + message + `","path":["input","` + path + `"]}],"account":null}}}`
@@ -203,15 +203,19 @@ func TestUpdateAccount(t *testing.T) {
 		{"disabled owner", admin, in{"accountId": w.account, "primaryUserId": absent.id}, refused("INVALID_STATE", "The user is disabled; the primary user is an active one.", "primaryUserId"), nil},
 		{"invalid", admin, in{"accountId": w.account, "maxUsers": 0}, `{"data":{"updateAccount":{"userErrors":[{"__typename":"ValidationError","code":"INVALID","message":"At least 1.",
 			"path":["input","maxUsers"]}],"account":null}}}`, nil},
-		{"nothing", admin, in{"accountId": w.account}, done("ACTIVE", "100", "100", w.owner.id), nil},
-		{"what is so already", admin, in{"accountId": w.account, "status": "ACTIVE", "maxUsers": 100, "primaryUserId": w.owner.id}, done("ACTIVE", "100", "100", w.owner.id), nil},
-		{"suspend, and lower than in use", admin, in{"accountId": w.account, "status": "SUSPENDED", "maxUsers": 2, "maxApiKeys": 1}, done("SUSPENDED", "2", "1", w.owner.id),
+		{"no levels of units", admin, in{"accountId": w.account, "maxUnitDepth": 0}, `{"data":{"updateAccount":{"userErrors":[{"__typename":"ValidationError","code":"INVALID","message":"At least 1.",
+			"path":["input","maxUnitDepth"]}],"account":null}}}`, nil},
+		{"too many levels of units", admin, in{"accountId": w.account, "maxUnitDepth": 101}, `{"data":{"updateAccount":{"userErrors":[{"__typename":"ValidationError","code":"INVALID","message":"At most 100.",
+			"path":["input","maxUnitDepth"]}],"account":null}}}`, nil},
+		{"nothing", admin, in{"accountId": w.account}, done("ACTIVE", "100", "100", "32", w.owner.id), nil},
+		{"what is so already", admin, in{"accountId": w.account, "status": "ACTIVE", "maxUsers": 100, "maxUnitDepth": 32, "primaryUserId": w.owner.id}, done("ACTIVE", "100", "100", "32", w.owner.id), nil},
+		{"suspend, and lower than in use", admin, in{"accountId": w.account, "status": "SUSPENDED", "maxUsers": 2, "maxApiKeys": 1, "maxUnitDepth": 3}, done("SUSPENDED", "2", "1", "3", w.owner.id),
 			[]string{"ACCOUNT_CHANGED Changed the account Test."}},
-		{"repeated", admin, in{"accountId": w.account, "status": "SUSPENDED", "maxUsers": 2, "maxApiKeys": 1}, done("SUSPENDED", "2", "1", w.owner.id), nil},
-		{"reactivate", admin, in{"accountId": w.account, "status": "ACTIVE"}, done("ACTIVE", "2", "1", w.owner.id), []string{"ACCOUNT_CHANGED Changed the account Test."}},
-		{"another owner", admin, in{"accountId": w.account, "primaryUserId": next.id}, done("ACTIVE", "2", "1", next.id),
+		{"repeated", admin, in{"accountId": w.account, "status": "SUSPENDED", "maxUsers": 2, "maxApiKeys": 1, "maxUnitDepth": 3}, done("SUSPENDED", "2", "1", "3", w.owner.id), nil},
+		{"reactivate", admin, in{"accountId": w.account, "status": "ACTIVE"}, done("ACTIVE", "2", "1", "3", w.owner.id), []string{"ACCOUNT_CHANGED Changed the account Test."}},
+		{"another owner", admin, in{"accountId": w.account, "primaryUserId": next.id}, done("ACTIVE", "2", "1", "3", next.id),
 			[]string{"OWNERSHIP_TRANSFERRED " + name(next) + " is the owner now.", "USER_CAPABILITIES_CHANGED " + name(w.owner) + " is no longer the owner."}},
-		{"another owner, repeated", admin, in{"accountId": w.account, "primaryUserId": next.id}, done("ACTIVE", "2", "1", next.id), nil},
+		{"another owner, repeated", admin, in{"accountId": w.account, "primaryUserId": next.id}, done("ACTIVE", "2", "1", "3", next.id), nil},
 	} {
 		reader := w
 		if strings.HasPrefix(step.name, "another owner") {
@@ -231,7 +235,7 @@ func TestUpdateAccount(t *testing.T) {
 		{"actor":{"label":"Test provider","scopes":null},"user":{"id":"`+w.owner.id+`"},"changes":[{"field":"role","before":"PRIMARY","after":"REPORTING"},{"field":"capabilities","before":"`+everyCapability+`","after":"VIEW_USAGE"}]},
 		{"actor":{"label":"Test provider","scopes":null},"user":null,"changes":[{"field":"status","before":"SUSPENDED","after":"ACTIVE"}]},
 		{"actor":{"label":"Test provider","scopes":null},"user":null,"changes":[{"field":"status","before":"ACTIVE","after":"SUSPENDED"},
-			{"field":"maxUsers","before":"100","after":"2"},{"field":"maxApiKeys","before":"100","after":"1"}]}]}}}}`)
+			{"field":"maxUsers","before":"100","after":"2"},{"field":"maxApiKeys","before":"100","after":"1"},{"field":"maxUnitDepth","before":"32","after":"3"}]}]}}}}`)
 	w.owner.expect(t, `{ viewer { user { role isPrimary } } account { apiKeys { nodes { name } } } }`, nil,
 		`{"data":{"viewer":{"user":{"role":"REPORTING","isPrimary":false}},"account":{"apiKeys":{"nodes":[{"name":"Master key"}]}}}}`)
 	next.expect(t, `mutation { createApiKey(input: {name: "More", kind: OTHER}) { userErrors { code ... on LimitError { limit } } } }`, nil,

@@ -188,6 +188,28 @@ func (this CreateAPIKeyPayload) GetUserErrors() []graph.UserError {
 	return interfaceSlice
 }
 
+// A deleted unit.
+type DeleteUnitPayload struct {
+	// Problems; empty on success.
+	UserErrors []graph.UserError `json:"userErrors"`
+	// ID of the deleted unit, which names nothing any more.
+	DeletedUnitID *graph.ID `json:"deletedUnitId,omitempty"`
+}
+
+func (DeleteUnitPayload) IsPayload() {}
+
+// Problems that the caller can correct; nothing was changed when there are any.
+func (this DeleteUnitPayload) GetUserErrors() []graph.UserError {
+	if this.UserErrors == nil {
+		return nil
+	}
+	interfaceSlice := make([]graph.UserError, 0, len(this.UserErrors))
+	for _, concrete := range this.UserErrors {
+		interfaceSlice = append(interfaceSlice, concrete)
+	}
+	return interfaceSlice
+}
+
 // A changed invitation.
 type InvitationPayload struct {
 	// Problems; empty on success.
@@ -404,6 +426,30 @@ func (this SetGrantPayload) GetUserErrors() []graph.UserError {
 	return interfaceSlice
 }
 
+// A changed rule for a unit.
+type SetUnitGrantPayload struct {
+	// Problems; empty on success.
+	UserErrors []graph.UserError `json:"userErrors"`
+	// The rule afterwards; null when it was reset.
+	UnitGrant *graph.UnitGrant `json:"unitGrant,omitempty"`
+	// How many visible keys became enabled or disabled for the user, deleted ones left out.
+	AffectedKeys *int `json:"affectedKeys,omitempty"`
+}
+
+func (SetUnitGrantPayload) IsPayload() {}
+
+// Problems that the caller can correct; nothing was changed when there are any.
+func (this SetUnitGrantPayload) GetUserErrors() []graph.UserError {
+	if this.UserErrors == nil {
+		return nil
+	}
+	interfaceSlice := make([]graph.UserError, 0, len(this.UserErrors))
+	for _, concrete := range this.UserErrors {
+		interfaceSlice = append(interfaceSlice, concrete)
+	}
+	return interfaceSlice
+}
+
 // A started session.
 type SignInPayload struct {
 	// Problems; empty on success.
@@ -464,6 +510,30 @@ func (TransferOwnershipPayload) IsPayload() {}
 
 // Problems that the caller can correct; nothing was changed when there are any.
 func (this TransferOwnershipPayload) GetUserErrors() []graph.UserError {
+	if this.UserErrors == nil {
+		return nil
+	}
+	interfaceSlice := make([]graph.UserError, 0, len(this.UserErrors))
+	for _, concrete := range this.UserErrors {
+		interfaceSlice = append(interfaceSlice, concrete)
+	}
+	return interfaceSlice
+}
+
+// A changed unit.
+type UnitPayload struct {
+	// Problems; empty on success.
+	UserErrors []graph.UserError `json:"userErrors"`
+	// The unit.
+	Unit *graph.Unit `json:"unit,omitempty"`
+	// How many effective grants, for keys that are not deleted, a move has switched on or off; null for other changes.
+	AffectedGrants *int `json:"affectedGrants,omitempty"`
+}
+
+func (UnitPayload) IsPayload() {}
+
+// Problems that the caller can correct; nothing was changed when there are any.
+func (this UnitPayload) GetUserErrors() []graph.UserError {
 	if this.UserErrors == nil {
 		return nil
 	}

@@ -73,11 +73,14 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("CreateAccessTokenInput", ec.unmarshalInputCreateAccessTokenInput),
 			graphql.NewInputUnmarshaler("CreateAccountInput", ec.unmarshalInputCreateAccountInput),
 			graphql.NewInputUnmarshaler("CreateApiKeyInput", ec.unmarshalInputCreateApiKeyInput),
+			graphql.NewInputUnmarshaler("CreateUnitInput", ec.unmarshalInputCreateUnitInput),
 			graphql.NewInputUnmarshaler("DecideKeyRequestInput", ec.unmarshalInputDecideKeyRequestInput),
 			graphql.NewInputUnmarshaler("GrantFilter", ec.unmarshalInputGrantFilter),
 			graphql.NewInputUnmarshaler("InvitationIdInput", ec.unmarshalInputInvitationIdInput),
 			graphql.NewInputUnmarshaler("InviteUserInput", ec.unmarshalInputInviteUserInput),
 			graphql.NewInputUnmarshaler("KeyRequestIdInput", ec.unmarshalInputKeyRequestIdInput),
+			graphql.NewInputUnmarshaler("MoveApiKeyInput", ec.unmarshalInputMoveApiKeyInput),
+			graphql.NewInputUnmarshaler("MoveUnitInput", ec.unmarshalInputMoveUnitInput),
 			graphql.NewInputUnmarshaler("RequestApiKeyInput", ec.unmarshalInputRequestApiKeyInput),
 			graphql.NewInputUnmarshaler("RequestPasswordResetInput", ec.unmarshalInputRequestPasswordResetInput),
 			graphql.NewInputUnmarshaler("ResetPasswordInput", ec.unmarshalInputResetPasswordInput),
@@ -85,15 +88,18 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("RotateApiKeySecretInput", ec.unmarshalInputRotateApiKeySecretInput),
 			graphql.NewInputUnmarshaler("SetApiKeyEnabledInput", ec.unmarshalInputSetApiKeyEnabledInput),
 			graphql.NewInputUnmarshaler("SetGrantInput", ec.unmarshalInputSetGrantInput),
+			graphql.NewInputUnmarshaler("SetUnitGrantInput", ec.unmarshalInputSetUnitGrantInput),
 			graphql.NewInputUnmarshaler("SetUserCapabilitiesInput", ec.unmarshalInputSetUserCapabilitiesInput),
 			graphql.NewInputUnmarshaler("SetUserStatusInput", ec.unmarshalInputSetUserStatusInput),
 			graphql.NewInputUnmarshaler("SignInInput", ec.unmarshalInputSignInInput),
 			graphql.NewInputUnmarshaler("SignOutInput", ec.unmarshalInputSignOutInput),
 			graphql.NewInputUnmarshaler("SwitchAccountInput", ec.unmarshalInputSwitchAccountInput),
 			graphql.NewInputUnmarshaler("TransferOwnershipInput", ec.unmarshalInputTransferOwnershipInput),
+			graphql.NewInputUnmarshaler("UnitIdInput", ec.unmarshalInputUnitIdInput),
 			graphql.NewInputUnmarshaler("UpdateAccountInput", ec.unmarshalInputUpdateAccountInput),
 			graphql.NewInputUnmarshaler("UpdateApiKeyInput", ec.unmarshalInputUpdateApiKeyInput),
 			graphql.NewInputUnmarshaler("UpdateProfileInput", ec.unmarshalInputUpdateProfileInput),
+			graphql.NewInputUnmarshaler("UpdateUnitInput", ec.unmarshalInputUpdateUnitInput),
 			graphql.NewInputUnmarshaler("UserFilter", ec.unmarshalInputUserFilter),
 			graphql.NewInputUnmarshaler("UserIdInput", ec.unmarshalInputUserIdInput),
 			graphql.NewInputUnmarshaler("UserOrder", ec.unmarshalInputUserOrder),
@@ -398,7 +404,7 @@ enum Capability {
   VIEW_USAGE
   "See the hint of visible keys' secrets and replace the secrets."
   ROTATE_SECRETS
-  "Create, rename, enable, disable and delete visible keys."
+  "Create, rename, enable, disable and delete visible keys; create, rename and delete visible units."
   MANAGE_KEYS
   "Invite, disable and remove additional users, and change their roles."
   MANAGE_USERS
@@ -1015,6 +1021,8 @@ type KeyRequest implements Node @subject {
   name: String!
   "What the key shall stand for."
   kind: UnitKind!
+  "Unit that shall hold the key; null when none was named, and when it is not visible or no longer there."
+  unit: Unit @visible
   "Why it is needed."
   reason: String!
   "State."
@@ -1084,6 +1092,8 @@ type Grant implements Node @subject {
   expiresAt: DateTime
   "When it was set for this user and key; null when it was not."
   updatedAt: DateTime
+  "Who set it for this user and key; null when that is no user of the account, is gone, or it was not set. Null without MANAGE_GRANTS."
+  updatedBy: Actor @visible @requires(by: [USER, OPERATOR], capability: MANAGE_GRANTS, scope: SUPPORT, otherwise: NULL)
 }
 
 "One rule that was looked at to decide on a grant."
@@ -1281,7 +1291,7 @@ enum AuditAction {
   UNIT_CHANGED
   "A key was created."
   KEY_CREATED
-  "Name or kind of a key changed."
+  "Name or kind of a key changed, or it was moved."
   KEY_UPDATED
   "A key was enabled."
   KEY_ENABLED
@@ -1545,7 +1555,16 @@ type Mutation {
     "The change."
     input: SetGrantInput!
   ): SetGrantPayload @requires(capability: MANAGE_GRANTS)
-  "Creates a key, up to ` + "`" + `AccountLimits.maxApiKeys` + "`" + `, and shows its secret this once. Requires MANAGE_KEYS."
+  """
+  Sets or resets the rule of an additional user for a unit: one rule for every key in and below it, those of the future included.
+  Whoever is not the primary user hands on what they have: where a rule or a grant takes something below the unit from them,
+  the user does not get it either. Requires MANAGE_GRANTS.
+  """
+  setUnitGrant(
+    "The change."
+    input: SetUnitGrantInput!
+  ): SetUnitGrantPayload @cost(weight: 20) @requires(capability: MANAGE_GRANTS)
+  "Creates a key, in a unit or directly below the account, up to ` + "`" + `AccountLimits.maxApiKeys` + "`" + `, and shows its secret this once. Requires MANAGE_KEYS."
   createApiKey(
     "The key."
     input: CreateApiKeyInput!
@@ -1568,6 +1587,15 @@ type Mutation {
     "Key and new values."
     input: UpdateApiKeyInput!
   ): ApiKeyPayload @requires(capability: MANAGE_KEYS)
+  """
+  Moves a key into a unit, or directly below the account. Whoever has a rule for a unit at or above the new place, or the old
+  one, may see the key, or no longer. Deleted keys move too, so that a unit can be emptied; the master key does not:
+  NOT_ALLOWED. Requires MANAGE_KEYS; only the primary user moves keys, others get NOT_ALLOWED.
+  """
+  moveApiKey(
+    "Key and new place."
+    input: MoveApiKeyInput!
+  ): ApiKeyPayload @requires(capability: MANAGE_KEYS)
   "Enables or disables a key for the provider's services. Requires MANAGE_KEYS."
   setApiKeyEnabled(
     "Key and state."
@@ -1589,6 +1617,33 @@ type Mutation {
     "The key."
     input: ApiKeyIdInput!
   ): ApiKeyPayload @requires(capability: MANAGE_KEYS)
+  "Creates a unit at the top of the tree or below a visible unit, down to ` + "`" + `AccountLimits.maxUnitDepth` + "`" + `. Requires MANAGE_KEYS."
+  createUnit(
+    "The unit."
+    input: CreateUnitInput!
+  ): UnitPayload @requires(capability: MANAGE_KEYS)
+  "Changes name and kind of a unit. Requires MANAGE_KEYS."
+  updateUnit(
+    "Unit and new values."
+    input: UpdateUnitInput!
+  ): UnitPayload @requires(capability: MANAGE_KEYS)
+  """
+  Moves a unit with everything below it. CONFLICT when it would lie below itself, LIMIT_REACHED when the deepest unit would be
+  deeper than ` + "`" + `AccountLimits.maxUnitDepth` + "`" + `. Requires MANAGE_KEYS; only the primary user moves units, because that changes what
+  rules enable, and others get NOT_ALLOWED.
+  """
+  moveUnit(
+    "Unit and new place."
+    input: MoveUnitInput!
+  ): UnitPayload @cost(weight: 20) @requires(capability: MANAGE_KEYS)
+  """
+  Deletes a unit, with the rules for it. INVALID_STATE while it holds another unit or a key; deleted keys count, since they keep
+  their place: the primary user can move them. Requires MANAGE_KEYS.
+  """
+  deleteUnit(
+    "The unit."
+    input: UnitIdInput!
+  ): DeleteUnitPayload @requires(capability: MANAGE_KEYS)
   "Creates an access token with no more than the caller has, and shows its text this once. Requires MANAGE_TOKENS."
   createAccessToken(
     "Name, capabilities, keys and end."
@@ -1605,8 +1660,8 @@ type Mutation {
     input: CreateAccountInput!
   ): CreateAccountPayload @requires(by: [OPERATOR], scope: ADMIN)
   """
-  Answers a key request with a new key, beyond the account's limit, that has no secret yet. It is enabled for who asked,
-  when they are still an active user. INVALID_STATE when the request was rejected or withdrawn. For operators with ADMIN.
+  Answers a key request with a new key, beyond the account's limit, that has no secret yet. It goes to the unit that was named,
+  directly below the account when that is gone, and is enabled for who asked, when they are still an active user. INVALID_STATE when the request was rejected or withdrawn. For operators with ADMIN.
   """
   approveKeyRequest(
     "Request and remark."
@@ -1765,7 +1820,7 @@ enum GrantState {
   ENABLED
   "Disable."
   DISABLED
-  "Remove what was set, so that the default decides."
+  "Remove what was set, so that units or the default decide."
   INHERIT
 }
 
@@ -1781,12 +1836,24 @@ input SetGrantInput {
   expiresAt: DateTime
 }
 
+"A change of the rule for a unit."
+input SetUnitGrantInput {
+  "ID of an additional user other than the caller."
+  userId: ID!
+  "ID of a visible unit. Anyone but the primary user needs a rule of their own for it, or for a unit above, that enables it, because the rule reaches future keys."
+  unitId: ID!
+  "New state."
+  state: GrantState!
+}
+
 "A new key."
 input CreateApiKeyInput {
   "Name."
   name: String! @constraint(rule: "min=1,max=100")
   "What it stands for."
   kind: UnitKind!
+  "ID of a visible unit that shall hold it; directly below the account when absent or null."
+  unitId: ID
   """
   A value of the caller's choice, best a random one: a call that is repeated with it within a day changes nothing and gives
   the same answer, the secret included. With other input: IDEMPOTENCY_MISMATCH.
@@ -1800,6 +1867,8 @@ input RequestApiKeyInput {
   name: String! @constraint(rule: "min=1,max=100")
   "What it shall stand for."
   kind: UnitKind!
+  "ID of a visible unit that shall hold it; directly below the account when absent or null."
+  unitId: ID
   "Why it is needed; the provider reads it."
   reason: String! @constraint(rule: "min=1,max=2000")
   """
@@ -1831,6 +1900,53 @@ input UpdateApiKeyInput {
   name: String @constraint(rule: "min=1,max=100")
   "New kind."
   kind: UnitKind
+}
+
+"A key and its new place."
+input MoveApiKeyInput {
+  "ID of the key."
+  keyId: ID!
+  "ID of the unit that shall hold it; directly below the account when absent or null."
+  unitId: ID
+}
+
+"A new unit."
+input CreateUnitInput {
+  "Name; need not be unique."
+  name: String! @constraint(rule: "min=1,max=100")
+  "What it stands for."
+  kind: UnitKind!
+  "ID of a visible unit above it; the top of the tree when absent or null."
+  parentId: ID
+  """
+  A value of the caller's choice, best a random one: a call that is repeated with it within a day changes nothing and gives
+  the same answer. With other input: IDEMPOTENCY_MISMATCH.
+  """
+  idempotencyKey: String @sensitive @constraint(rule: "min=8,max=100")
+}
+
+"New values of a unit. What is absent or null stays as it is."
+input UpdateUnitInput {
+  "ID of the unit."
+  unitId: ID!
+  "New name."
+  name: String @constraint(rule: "min=1,max=100")
+  "New kind."
+  kind: UnitKind
+}
+
+"A unit and its new place."
+input MoveUnitInput {
+  "ID of the unit."
+  unitId: ID!
+  "ID of the new unit above; the top of the tree when absent or null."
+  parentId: ID
+}
+
+"A unit."
+input UnitIdInput {
+  "ID of the unit."
+  unitId: ID!
 }
 
 "A key."
@@ -2019,6 +2135,16 @@ type TransferOwnershipPayload implements Payload {
   account: Account @visible
 }
 
+"A changed rule for a unit."
+type SetUnitGrantPayload implements Payload {
+  "Problems; empty on success."
+  userErrors: [UserError!]!
+  "The rule afterwards; null when it was reset."
+  unitGrant: UnitGrant @visible
+  "How many visible keys became enabled or disabled for the user, deleted ones left out."
+  affectedKeys: Int
+}
+
 "A changed grant."
 type SetGrantPayload implements Payload {
   "Problems; empty on success."
@@ -2043,6 +2169,24 @@ type CreateApiKeyPayload implements Payload {
   secret: String @sensitive
   "The key."
   key: ApiKey @visible
+}
+
+"A changed unit."
+type UnitPayload implements Payload {
+  "Problems; empty on success."
+  userErrors: [UserError!]!
+  "The unit."
+  unit: Unit @visible
+  "How many effective grants, for keys that are not deleted, a move has switched on or off; null for other changes."
+  affectedGrants: Int
+}
+
+"A deleted unit."
+type DeleteUnitPayload implements Payload {
+  "Problems; empty on success."
+  userErrors: [UserError!]!
+  "ID of the deleted unit, which names nothing any more."
+  deletedUnitId: ID
 }
 
 "A changed key request."
@@ -2462,6 +2606,16 @@ func (ec *executionContext) childFields_CreateApiKeyPayload(ctx context.Context,
 	return nil, fmt.Errorf("no field named %q was found under type CreateApiKeyPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_DeleteUnitPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "userErrors":
+		return ec.fieldContext_DeleteUnitPayload_userErrors(ctx, field)
+	case "deletedUnitId":
+		return ec.fieldContext_DeleteUnitPayload_deletedUnitId(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteUnitPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_Grant(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -2482,6 +2636,8 @@ func (ec *executionContext) childFields_Grant(ctx context.Context, field graphql
 		return ec.fieldContext_Grant_expiresAt(ctx, field)
 	case "updatedAt":
 		return ec.fieldContext_Grant_updatedAt(ctx, field)
+	case "updatedBy":
+		return ec.fieldContext_Grant_updatedBy(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Grant", field.Name)
 }
@@ -2604,6 +2760,8 @@ func (ec *executionContext) childFields_KeyRequest(ctx context.Context, field gr
 		return ec.fieldContext_KeyRequest_name(ctx, field)
 	case "kind":
 		return ec.fieldContext_KeyRequest_kind(ctx, field)
+	case "unit":
+		return ec.fieldContext_KeyRequest_unit(ctx, field)
 	case "reason":
 		return ec.fieldContext_KeyRequest_reason(ctx, field)
 	case "status":
@@ -2784,6 +2942,18 @@ func (ec *executionContext) childFields_SetGrantPayload(ctx context.Context, fie
 	return nil, fmt.Errorf("no field named %q was found under type SetGrantPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_SetUnitGrantPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "userErrors":
+		return ec.fieldContext_SetUnitGrantPayload_userErrors(ctx, field)
+	case "unitGrant":
+		return ec.fieldContext_SetUnitGrantPayload_unitGrant(ctx, field)
+	case "affectedKeys":
+		return ec.fieldContext_SetUnitGrantPayload_affectedKeys(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SetUnitGrantPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_SignInPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "userErrors":
@@ -2882,6 +3052,18 @@ func (ec *executionContext) childFields_UnitGrant(ctx context.Context, field gra
 		return ec.fieldContext_UnitGrant_updatedAt(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type UnitGrant", field.Name)
+}
+
+func (ec *executionContext) childFields_UnitPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "userErrors":
+		return ec.fieldContext_UnitPayload_userErrors(ctx, field)
+	case "unit":
+		return ec.fieldContext_UnitPayload_unit(ctx, field)
+	case "affectedGrants":
+		return ec.fieldContext_UnitPayload_affectedGrants(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UnitPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_UpdateProfilePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
