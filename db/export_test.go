@@ -61,3 +61,8 @@ func ViewerOf(ctx context.Context, db *DB, account, user graph.UUID, at time.Tim
 func VisibleKeysStatement(v *graph.Viewer, account graph.UUID) (string, []any) {
 	return `SELECT k.key_id FROM api_keys k WHERE k.account_id = $1 AND ` + keyVisible(v, "k.key_id"), about(v, account)
 }
+
+// PublicKey is the public part of a key of the account, made up.
+func PublicKey(account graph.UUID, suffix string) string {
+	return publicKey + tokenText.EncodeToString(account[:]) + suffix
+}

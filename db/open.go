@@ -36,15 +36,15 @@ type Config struct {
 
 // DB is the database of one server. Close it.
 type DB struct {
-	pool      *sqlx.DB
-	adminURL  string
-	log       *slog.Logger
-	sendMail  bool
+	pool     *sqlx.DB
+	adminURL string
+	log      *slog.Logger
+	sendMail bool
 	// usageMonths is how many months of usage are kept beside the present one.
 	usageMonths int
-	visible   *lru.Cache[ruleKey, *graph.KeySet]
-	trees     *lru.Cache[treeKey, *graph.Tree]
-	passwords *semaphore.Weighted
+	visible     *lru.Cache[ruleKey, *graph.KeySet]
+	trees       *lru.Cache[treeKey, *graph.Tree]
+	passwords   *semaphore.Weighted
 	// afterwards holds what was left for later.
 	afterwards *semaphore.Weighted
 }

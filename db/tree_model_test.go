@@ -175,7 +175,7 @@ func plant(ctx context.Context, d *db.DB, m *treeModel) (*planted, error) {
 	}
 	for key, unit := range m.unitOf {
 		p.keys = append(p.keys, p.id(3, key))
-		keys = append(keys, row{p.account, p.keys[key], fmt.Sprint(key), fmt.Sprint("Key ", key), "OTHER", key == 0, p.at(p.units, unit), modelStart})
+		keys = append(keys, row{p.account, p.keys[key], db.PublicKey(p.account, fmt.Sprint(key)), fmt.Sprint("Key ", key), "OTHER", key == 0, p.at(p.units, unit), modelStart})
 	}
 	for pair, rule := range p.explicit {
 		grants = append(grants, row{p.account, p.users[pair.user], p.keys[pair.object], rule.Enabled, rule.ExpiresAt, modelStart})

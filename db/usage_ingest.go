@@ -45,7 +45,9 @@ func (b *usageBatch) refuse(r *usageRow, why *graph.UsageRefusal) {
 }
 
 // keep keeps the rows of which f says so.
-func (b *usageBatch) keep(f func(*usageRow) bool) { b.rows = slices.DeleteFunc(b.rows, func(r *usageRow) bool { return !f(r) }) }
+func (b *usageBatch) keep(f func(*usageRow) bool) {
+	b.rows = slices.DeleteFunc(b.rows, func(r *usageRow) bool { return !f(r) })
+}
 
 // errRefused undoes a strict batch in which a record was refused.
 var errRefused = errors.New("a record was refused")

@@ -1,0 +1,426 @@
+package db
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	"grantwood/graph"
+)
+
+// A report adds up what is stored already: sums of days (UTC) where a whole one lies in one period of the report, sums of quarters
+// of an hour beside them, and records where the report begins or ends within a quarter, or asks for what no sum is kept by. The
+// domain says where periods begin; PostgreSQL sorts what there is into them.
+
+// usageScope are the keys that a report is about: with parent, the object that the report hangs at, key_id and unit_id. Its
+// parameters begin at $4.
+type usageScope struct {
+	statement string
+	args      []any
+}
+
+// UsageReport adds up the usage of the account's visible keys. BadUserInput for what graph.UsageReportInput.Buckets refuses.
+func (db *DB) UsageReport(ctx context.Context, v *graph.Viewer, account graph.UUID, in graph.UsageReportInput) (*graph.UsageReport, error) {
+	reports, err := db.usageReports(ctx, v, account, []graph.UUID{{}}, in, usageScope{statement: `
+		SELECT '00000000-0000-0000-0000-000000000000'::uuid AS parent, k.key_id, k.unit_id
+		FROM api_keys k
+		WHERE k.account_id = $1`})
+	return reports[graph.UUID{}], err
+}
+
+// UsageReportsOfKeys adds up the usage of each of the visible keys of one account; for all at once.
+func (db *DB) UsageReportsOfKeys(ctx context.Context, v *graph.Viewer, keys []*graph.ApiKey, in graph.UsageReportInput) (map[graph.UUID]*graph.UsageReport, error) {
+	parents := ids(keys, func(k *graph.ApiKey) graph.UUID { return k.KeyID })
+	return db.usageReports(ctx, v, keys[0].AccountID, parents, in, usageScope{statement: `
+		SELECT k.key_id AS parent, k.key_id, k.unit_id
+		FROM api_keys k
+		WHERE k.account_id = $1 AND k.key_id = ANY($4::uuid[])`, args: []any{uuidArray(parents)}})
+}
+
+// UsageReportsOfUnits adds up the usage of the visible keys in and below each of the units of one account; for all at once.
+func (db *DB) UsageReportsOfUnits(ctx context.Context, v *graph.Viewer, units []*graph.Unit, in graph.UsageReportInput) (map[graph.UUID]*graph.UsageReport, error) {
+	parents := ids(units, unitID)
+	return db.usageReports(ctx, v, units[0].AccountID, parents, in, usageScope{statement: `
+		SELECT o.above_id AS parent, k.key_id, k.unit_id
+		FROM unit_paths o
+		JOIN api_keys k ON k.account_id = $1 AND k.unit_id = o.unit_id
+		WHERE o.account_id = $1 AND o.above_id = ANY($4::uuid[])`, args: []any{uuidArray(parents)}})
+}
+
+func (db *DB) usageReports(ctx context.Context, v *graph.Viewer, account graph.UUID, parents []graph.UUID, in graph.UsageReportInput,
+	s usageScope) (map[graph.UUID]*graph.UsageReport, error) {
+	buckets, err := in.Buckets()
+	if err != nil {
+		return nil, err
+	}
+	if !v.Enters(account) || !v.SeesUsage() {
+		account = graph.UUID{}
+	}
+	var currency string
+	if err := db.pool.GetContext(ctx, &currency, `SELECT coalesce((SELECT currency FROM accounts WHERE account_id = $1), '')`, account); err != nil {
+		return nil, fault("report usage", err)
+	}
+	q := reportQuery{v: v, account: account, in: in, buckets: buckets, currency: currency, args: append(about(v, account), s.args...)}
+	var rows []*reportRow
+	if err := db.pool.SelectContext(ctx, &rows, q.statement(s), q.args...); err != nil {
+		return nil, fault("report usage", err)
+	}
+	reports := make(map[graph.UUID]*graph.UsageReport, len(parents))
+	for _, p := range parents {
+		reports[p] = &graph.UsageReport{From: in.From.UTC(), To: in.To.UTC(), Open: in.To.After(v.Request.At),
+			Totals: &graph.UsageTotals{Currency: currency}}
+	}
+	for _, row := range rows {
+		q.put(reports[row.Parent], row)
+	}
+	return reports, db.nameUsageRows(ctx, v, account, reports)
+}
+
+// reportRow is a row of a report with the sums over the whole report beside it.
+type reportRow struct {
+	Parent         graph.UUID
+	N              int
+	Bucket         int
+	UnitID         *graph.UUID
+	KeyID          *graph.UUID
+	Product        *string
+	Country        *string
+	Tag            *string
+	Records        int64
+	Succeeded      int64
+	Quantity       int64
+	Cost           decimal.Decimal
+	TotalRecords   int64
+	TotalSucceeded int64
+	TotalQuantity  int64
+	TotalCost      decimal.Decimal
+}
+
+// reportQuery makes the statement of a report.
+type reportQuery struct {
+	v        *graph.Viewer
+	account  graph.UUID
+	in       graph.UsageReportInput
+	buckets  []time.Time
+	currency string
+	args     []any
+}
+
+// param adds a parameter and gives its place.
+func (q *reportQuery) param(value any) string {
+	q.args = append(q.args, value)
+	return fmt.Sprintf("$%d", len(q.args))
+}
+
+// groupings are the columns by which a report is split, in the order of the groupings.
+func (q *reportQuery) groupings() []string {
+	names := map[graph.UsageGrouping]string{graph.ByMonth: "bucket", graph.ByDay: "bucket", graph.ByHour: "bucket", graph.ByUnit: "unit_id",
+		graph.ByKey: "key_id", graph.ByProduct: "product", graph.ByCountry: "country", graph.ByTag: "tag"}
+	var list []string
+	for _, g := range q.in.GroupBy {
+		list = append(list, names[g])
+	}
+	return list
+}
+
+// sums are the columns that are added up, as far as the outcome that is asked for.
+func (q *reportQuery) sums() string {
+	good, bad := true, true
+	if q.in.Status != nil {
+		good, bad = *q.in.Status == graph.UsageSucceeded, *q.in.Status == graph.UsageFailed
+	}
+	pick := func(name string) string {
+		switch {
+		case good && bad:
+			return "sum(" + name + " + failed_" + name + ")"
+		case good:
+			return "sum(" + name + ")"
+		}
+		return "sum(failed_" + name + ")"
+	}
+	succeeded := "sum(records)"
+	if !good {
+		succeeded = "0"
+	}
+	return pick("records") + `::bigint AS records, ` + succeeded + `::bigint AS succeeded, ` + pick("quantity") + `::bigint AS quantity, ` + pick("cost") + ` AS cost`
+}
+
+func (q *reportQuery) statement(s usageScope) string {
+	groups := q.groupings()
+	bucket := "0 AS bucket"
+	if q.in.Period() != "" {
+		bucket = "width_bucket(at, " + q.param(timeArray(q.buckets[:len(q.buckets)-1])) + "::timestamptz[]) - 1 AS bucket"
+	}
+	// A row of nulls or zeros stands for every column that the report is not split by.
+	columns := []string{"parent"}
+	for _, name := range []string{"bucket", "unit_id", "key_id", "product", "country", "tag"} {
+		if slices.Contains(groups, name) {
+			columns = append(columns, name)
+		}
+	}
+	by := strings.Join(columns, ", ")
+	order := strings.Join(append(slices.Clone(groups), "parent"), " NULLS FIRST, ") // the parent is the same within a report
+	return `
+		WITH scope AS MATERIALIZED (` + s.statement + q.restriction() + `),
+		used AS (` + strings.Join(q.sources(), `
+			UNION ALL`) + `),
+		grouped AS (
+			SELECT ` + by + `, ` + q.sums() + `
+			FROM (SELECT *, ` + bucket + ` FROM used) used
+			GROUP BY ` + by + `)
+		SELECT * FROM (
+			SELECT *, row_number() OVER (PARTITION BY parent ORDER BY ` + order + `) AS n,
+				sum(records) OVER w::bigint AS total_records, sum(succeeded) OVER w::bigint AS total_succeeded,
+				sum(quantity) OVER w::bigint AS total_quantity, sum(cost) OVER w AS total_cost
+			FROM grouped
+			WHERE records > 0
+			WINDOW w AS (PARTITION BY parent)) numbered
+		WHERE n <= ` + q.param(q.in.Limit+1) + `
+		ORDER BY parent, n`
+}
+
+// restriction limits the scope to visible keys, and to those that are asked for.
+func (q *reportQuery) restriction() string {
+	var b strings.Builder
+	b.WriteString(` AND ` + keyVisible(q.v, "k.key_id"))
+	if q.in.KeyIds != nil {
+		keys := make([]graph.UUID, len(q.in.KeyIds))
+		for i, id := range q.in.KeyIds {
+			keys[i] = id.In(q.account, graph.KindKey)
+		}
+		b.WriteString(` AND k.key_id = ANY(` + q.param(uuidArray(keys)) + `::uuid[])`)
+	}
+	if q.in.UnitID != nil {
+		b.WriteString(` AND EXISTS (
+			SELECT FROM unit_paths p
+			WHERE p.account_id = $1 AND p.above_id = ` + q.param(q.in.UnitID.In(q.account, graph.KindUnit)) + ` AND p.unit_id = k.unit_id)`)
+	}
+	return b.String()
+}
+
+// span is a part of the report's period.
+type span struct{ from, to time.Time }
+
+// sources are the statements that give what is to be added up.
+func (q *reportQuery) sources() []string {
+	whole := span{q.buckets[0], q.buckets[len(q.buckets)-1]}
+	if q.in.Groups(graph.ByTag) || q.in.Direction != nil {
+		return []string{q.records([]span{whole})}
+	}
+	inner := span{ceil(whole.from, quarter), floor(whole.to, quarter)}
+	if !inner.from.Before(inner.to) {
+		return []string{q.records([]span{whole})}
+	}
+	var list []string
+	if edges := nonEmpty(span{whole.from, inner.from}, span{inner.to, whole.to}); len(edges) > 0 {
+		list = append(list, q.records(edges))
+	}
+	days, quarters := q.split(inner)
+	if len(days) > 0 {
+		list = append(list, q.days(days))
+	}
+	if len(quarters) > 0 {
+		list = append(list, q.quarters(quarters))
+	}
+	return list
+}
+
+// split divides a period into whole days (UTC) that lie in one bucket, and what is left. Days know no countries.
+func (q *reportQuery) split(inner span) (days, quarters []span) {
+	if q.in.Groups(graph.ByCountry) || q.in.Countries != nil {
+		return nil, []span{inner}
+	}
+	for i := range len(q.buckets) - 1 {
+		b := span{later(q.buckets[i], inner.from), earlier(q.buckets[i+1], inner.to)}
+		d := span{ceil(b.from, day), floor(b.to, day)}
+		if !d.from.Before(d.to) {
+			quarters = appendSpans(quarters, b)
+			continue
+		}
+		quarters = appendSpans(quarters, span{b.from, d.from})
+		days = appendSpans(days, d)
+		quarters = appendSpans(quarters, span{d.to, b.to})
+	}
+	return days, quarters
+}
+
+// appendSpans adds a part, as one with the last where they touch.
+func appendSpans(list []span, s span) []span {
+	if !s.from.Before(s.to) {
+		return list
+	}
+	if n := len(list); n > 0 && list[n-1].to.Equal(s.from) {
+		list[n-1].to = s.to
+		return list
+	}
+	return append(list, s)
+}
+
+func nonEmpty(spans ...span) []span {
+	var list []span
+	for _, s := range spans {
+		list = appendSpans(list, s)
+	}
+	return list
+}
+
+func ceil(t time.Time, d time.Duration) time.Time {
+	if f := floor(t, d); f.Equal(t) {
+		return f
+	}
+	return floor(t, d).Add(d)
+}
+
+func floor(t time.Time, d time.Duration) time.Time {
+	return t.Add(-time.Duration(mod(t.UnixMicro(), d)) * time.Microsecond)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// within is the condition that a time lies in one of the parts. The outer bounds let PostgreSQL leave partitions out.
+func (q *reportQuery) within(column string, spans []span) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s >= %s::timestamptz AND %s < %s::timestamptz", column, q.param(spans[0].from), column, q.param(spans[len(spans)-1].to))
+	if len(spans) == 1 {
+		return b.String()
+	}
+	from, to := make([]time.Time, len(spans)), make([]time.Time, len(spans))
+	for i, s := range spans {
+		from[i], to[i] = s.from, s.to
+	}
+	starts, ends := q.param(timeArray(from)), q.param(timeArray(to))
+	fmt.Fprintf(&b, " AND %s < (%s::timestamptz[])[width_bucket(%s, %s::timestamptz[])]", column, ends, column, starts)
+	return b.String()
+}
+
+func (q *reportQuery) products() string {
+	if q.in.Products == nil {
+		return ""
+	}
+	return ` AND s.product = ANY(` + q.param(textArray(q.in.Products)) + `::text[])`
+}
+
+func (q *reportQuery) countries() string {
+	if q.in.Countries == nil {
+		return ""
+	}
+	return ` AND s.country = ANY(` + q.param(textArray(q.in.Countries)) + `::text[])`
+}
+
+const usedSums = `s.records, s.quantity, s.cost, s.failed_records, s.failed_quantity, s.failed_cost`
+
+func (q *reportQuery) days(spans []span) string {
+	return `
+			SELECT c.parent, c.key_id, c.unit_id, s.day AS at, s.product, NULL AS country, NULL AS tag, ` + usedSums + `
+			FROM scope c
+			JOIN usage_days s ON s.account_id = $1 AND s.key_id = c.key_id
+			WHERE ` + q.within("s.day", spans) + q.products()
+}
+
+func (q *reportQuery) quarters(spans []span) string {
+	return `
+			SELECT c.parent, c.key_id, c.unit_id, s.at, s.product, s.country, NULL AS tag, ` + usedSums + `
+			FROM scope c
+			JOIN usage_quarters s ON s.account_id = $1 AND s.key_id = c.key_id
+			WHERE ` + q.within("s.at", spans) + q.products() + q.countries()
+}
+
+func (q *reportQuery) records(spans []span) string {
+	tag, direction := "NULL", ""
+	if q.in.Tag != nil {
+		tag = "s.tags ->> " + q.param(*q.in.Tag) + "::text"
+	}
+	if q.in.Direction != nil {
+		direction = " AND s.direction = " + q.param(*q.in.Direction)
+	}
+	return `
+			SELECT c.parent, c.key_id, c.unit_id, s.occurred_at AS at, s.product, s.country, ` + tag + ` AS tag,
+				s.succeeded::int::bigint AS records, CASE WHEN s.succeeded THEN s.quantity ELSE 0 END AS quantity,
+				(CASE WHEN s.succeeded THEN s.cost ELSE 0 END)::numeric AS cost, (NOT s.succeeded)::int::bigint AS failed_records,
+				CASE WHEN s.succeeded THEN 0 ELSE s.quantity END AS failed_quantity, (CASE WHEN s.succeeded THEN 0 ELSE s.cost END)::numeric AS failed_cost
+			FROM scope c
+			JOIN usage_records s ON s.account_id = $1 AND s.key_id = c.key_id AND s.replaced_by IS NULL
+			WHERE ` + q.within("s.occurred_at", spans) + q.products() + q.countries() + direction
+}
+
+// put adds a row to its report.
+func (q *reportQuery) put(r *graph.UsageReport, row *reportRow) {
+	r.Totals = &graph.UsageTotals{Records: row.TotalRecords, Succeeded: row.TotalSucceeded, Quantity: row.TotalQuantity, CostUnits: row.TotalCost,
+		Currency: q.currency}
+	if row.N > q.in.Limit {
+		r.Truncated = true
+		return
+	}
+	made := &graph.UsageReportRow{AccountID: q.account, Open: r.Open, UnitID: row.UnitID, KeyID: row.KeyID, Product: row.Product, Country: row.Country,
+		Tag: row.Tag, Totals: &graph.UsageTotals{Records: row.Records, Succeeded: row.Succeeded, Quantity: row.Quantity, CostUnits: row.Cost, Currency: q.currency}}
+	if q.in.Period() != "" {
+		made.PeriodStart, made.PeriodEnd = &q.buckets[row.Bucket], &q.buckets[row.Bucket+1]
+		made.Open = made.PeriodEnd.After(q.v.Request.At)
+	}
+	r.Rows = append(r.Rows, made)
+}
+
+// nameUsageRows gives the rows their keys and units.
+func (db *DB) nameUsageRows(ctx context.Context, v *graph.Viewer, account graph.UUID, reports map[graph.UUID]*graph.UsageReport) error {
+	var keyIDs, unitIDs []graph.UUID
+	for _, r := range reports {
+		for _, row := range r.Rows {
+			keyIDs, unitIDs = appendSet(keyIDs, row.KeyID), appendSet(unitIDs, row.UnitID)
+		}
+	}
+	keys, err := byID(distinct(keyIDs), func(ids []graph.UUID) ([]*graph.ApiKey, error) { return db.Keys(ctx, v, account, ids) },
+		func(k *graph.ApiKey) graph.UUID { return k.KeyID })
+	if err != nil {
+		return err
+	}
+	units, err := byID(distinct(unitIDs), func(ids []graph.UUID) ([]*graph.Unit, error) { return db.Units(ctx, v, account, ids) }, unitID)
+	for _, r := range reports {
+		for _, row := range r.Rows {
+			row.Key, row.Unit = keys.at(row.KeyID), units.at(row.UnitID)
+		}
+	}
+	return err
+}
+
+func distinct(list []graph.UUID) []graph.UUID {
+	seen := map[graph.UUID]bool{}
+	return slices.DeleteFunc(list, func(id graph.UUID) bool {
+		known := seen[id]
+		seen[id] = true
+		return known
+	})
+}
+
+// timeArray gives times as a parameter for timestamptz[].
+func timeArray(times []time.Time) *array {
+	a := newArray(oidTimestamptz, len(times), 8)
+	for _, t := range times {
+		a.timestamp(t)
+	}
+	return a
+}
+
+// textArray gives texts as a parameter for text[].
+func textArray(texts []string) *array {
+	a := newArray(oidText, len(texts), 8)
+	for _, t := range texts {
+		a.text(t)
+	}
+	return a
+}
