@@ -17,6 +17,7 @@ const (
 	resetToken      = "gwr" // its account is a person
 	operatorToken   = "gwo"
 	accessToken     = "gwt"
+	downloadToken   = "gwd"
 )
 
 // token is what a caller presents: the account and the row that it stands for, and a secret of 256 bits. With the

@@ -38,27 +38,39 @@ func (db *DB) Authenticate(ctx context.Context, text string, r graph.Request) (*
 }
 
 func (db *DB) sessionViewer(ctx context.Context, t token, r graph.Request) (*graph.Viewer, error) {
-	var row struct {
-		User       graph.User
-		Account    graph.Account
-		SecretHash []byte
-		LastUsedAt time.Time
+	row, err := db.sessionNow(ctx, t.account, t.row, r.At)
+	if err != nil {
+		return nil, fault("authenticate session", err)
 	}
+	if row == nil || !t.opens(row.SecretHash) {
+		return &graph.Viewer{Request: r}, nil
+	}
+	db.used(ctx, t, row.LastUsedAt, r.At)
+	return db.userViewer(ctx, &row.User, &row.Account, t.row, r)
+}
+
+// sessionRights is what a session's user may do and see now.
+type sessionRights struct {
+	User       graph.User
+	Account    graph.Account
+	SecretHash []byte
+	LastUsedAt time.Time
+}
+
+// sessionNow reads a session that may be used: nil when it is unknown or has ended, or its user is not active.
+func (db *DB) sessionNow(ctx context.Context, account, session graph.UUID, at time.Time) (*sessionRights, error) {
+	var row sessionRights
 	err := db.pool.GetContext(ctx, &row, `
 		SELECT `+userColumns.as("u", "user")+`, `+accountColumns.as("a", "account")+`, s.secret_hash,
 			coalesce(s.last_used_at, s.created_at) AS last_used_at
 		FROM sessions s
 		JOIN users u ON u.account_id = s.account_id AND u.user_id = s.user_id
 		JOIN accounts a ON a.account_id = s.account_id
-		WHERE s.account_id = $1 AND s.session_id = $2 AND s.expires_at > $3 AND u.status = 'ACTIVE'`, t.account, t.row, r.At)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return nil, fault("authenticate session", err)
+		WHERE s.account_id = $1 AND s.session_id = $2 AND s.expires_at > $3 AND u.status = 'ACTIVE'`, account, session, at)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
 	}
-	if err != nil || !t.opens(row.SecretHash) {
-		return &graph.Viewer{Request: r}, nil
-	}
-	db.used(ctx, t, row.LastUsedAt, r.At)
-	return db.userViewer(ctx, &row.User, &row.Account, t.row, r)
+	return &row, err
 }
 
 func (db *DB) userViewer(ctx context.Context, u *graph.User, a *graph.Account, session graph.UUID, r graph.Request) (*graph.Viewer, error) {

@@ -45,6 +45,7 @@ const (
 	KeyRequestDecided AuditAction = "KEY_REQUEST_DECIDED"
 	TokenCreated      AuditAction = "TOKEN_CREATED"
 	TokenWasRevoked   AuditAction = "TOKEN_REVOKED"
+	UsageDownloaded   AuditAction = "USAGE_DOWNLOADED"
 	AccountChanged    AuditAction = "ACCOUNT_CHANGED"
 )
 

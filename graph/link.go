@@ -10,3 +10,6 @@ func (l Links) Invitation(token string) string { return string(l) + "/invitation
 
 // PasswordReset is where somebody chooses a new password.
 func (l Links) PasswordReset(token string) string { return string(l) + "/password#" + token }
+
+// Download is where somebody fetches a file. The token is a parameter, which the server's log leaves out.
+func (l Links) Download(token string) string { return string(l) + "/usage/download?token=" + token }

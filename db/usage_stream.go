@@ -1,0 +1,180 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+
+	"github.com/jmoiron/sqlx"
+
+	"grantwood/graph"
+)
+
+// A file of usage is read as one statement, in one snapshot, and row by row, so that its size does not matter. PostgreSQL writes the
+// lines; what is the same for all records of a key is put before them here.
+
+// usageConditions are the conditions on records r of the account $1 that a download asks for. It adds their parameters.
+func usageConditions(args *[]any, account graph.UUID, in graph.DownloadRequest) string {
+	f := in.Filter
+	param := func(value any) string {
+		*args = append(*args, value)
+		return fmt.Sprintf("$%d", len(*args))
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, `r.account_id = $1 AND r.occurred_at >= %s AND r.occurred_at < %s`, param(in.From), param(in.To))
+	if f.KeyIds != nil {
+		keys := make([]graph.UUID, len(f.KeyIds))
+		for i, id := range f.KeyIds {
+			keys[i] = id.In(account, graph.KindKey)
+		}
+		fmt.Fprintf(&b, ` AND r.key_id = ANY(%s::uuid[])`, param(uuidArray(keys)))
+	}
+	if f.UnitID != nil {
+		fmt.Fprintf(&b, ` AND (r.key_id IN (
+			SELECT k.key_id FROM unit_paths p
+			JOIN api_keys k ON k.account_id = $1 AND k.unit_id = p.unit_id
+			WHERE p.account_id = $1 AND p.above_id = %s)) IS TRUE`, param(f.UnitID.In(account, graph.KindUnit)))
+	}
+	if f.Products != nil {
+		fmt.Fprintf(&b, ` AND r.product = ANY(%s::text[])`, param(textArray(f.Products)))
+	}
+	if f.Countries != nil {
+		fmt.Fprintf(&b, ` AND r.country = ANY(%s::text[])`, param(textArray(f.Countries)))
+	}
+	if f.Status != nil {
+		fmt.Fprintf(&b, ` AND r.succeeded = %s`, param(*f.Status == graph.UsageSucceeded))
+	}
+	if f.Direction != nil {
+		fmt.Fprintf(&b, ` AND r.direction = %s`, param(string(*f.Direction)))
+	}
+	if f.Tag != nil {
+		name := param(f.Tag.Name)
+		if f.Tag.Value == nil {
+			fmt.Fprintf(&b, ` AND r.tags ? %s`, name)
+		} else {
+			fmt.Fprintf(&b, ` AND r.tags ->> %s = %s`, name, param(*f.Tag.Value))
+		}
+	}
+	return b.String()
+}
+
+// atMoment limits records to those that counted at a moment: added by then, and not replaced by then. The record that replaces one is
+// found by the milliseconds with which its id begins.
+func atMoment(moment string) string {
+	millis := `('x' || left(replace(r.replaced_by::text, '-', ''), 12))::bit(48)::bigint`
+	return ` AND r.recorded_at <= ` + moment + ` AND (r.replaced_by IS NULL OR EXISTS (
+			SELECT FROM usage_records n
+			WHERE n.account_id = $1 AND n.id = r.replaced_by AND n.recorded_at > ` + moment + `
+				AND n.occurred_at >= timestamptz 'epoch' + ` + millis + ` * interval '1 millisecond'
+				AND n.occurred_at < timestamptz 'epoch' + (` + millis + ` + 1) * interval '1 millisecond'))`
+}
+
+// Lines of the formats, after what is the same for all records of a key. Texts that come from outside are quoted; in CSV one that a
+// spreadsheet would take for a formula gets an apostrophe.
+const (
+	csvLine  = `concat_ws(',', ` + csvAt + `, r.product, coalesce(r.direction, ''), r.country, r.quantity, ` + costText + `, ` + statusText + `, ` + csvText + `, coalesce(` + csvReplaces + `, ''), ` + csvTags + `)`
+	csvAt    = `btrim(to_json(r.occurred_at)::text, '"'), btrim(to_json(r.recorded_at)::text, '"')`
+	csvText  = `'"' || CASE WHEN left(r.reference, 1) IN ('=', '+', '-', '@', E'\t', E'\r') THEN '''' ELSE '' END || replace(r.reference, '"', '""') || '"'`
+	costText = `trim_scale(r.cost * 0.00000001)::text`
+
+	csvReplaces = `'"' || CASE WHEN left(r.replaces, 1) IN ('=', '+', '-', '@', E'\t', E'\r') THEN '''' ELSE '' END || replace(r.replaces, '"', '""') || '"'`
+	csvTags     = `CASE WHEN r.tags = '{}' THEN '' ELSE '"' || replace(r.tags::text, '"', '""') || '"' END`
+	statusText  = `CASE WHEN r.succeeded THEN 'SUCCEEDED' ELSE 'FAILED' END`
+
+	jsonLine = `'"occurredAt":' || to_json(r.occurred_at)::text || ',"recordedAt":' || to_json(r.recorded_at)::text || ',"product":"' || r.product
+		|| CASE WHEN r.direction IS NULL THEN '","direction":null,"country":"' ELSE '","direction":"' || r.direction || '","country":"' END || r.country
+		|| '","quantity":' || r.quantity || ',"cost":"' || ` + costText + ` || '","status":"' || ` + statusText + ` || '","reference":'
+		|| to_json(r.reference)::text || ',"replaces":' || coalesce(to_json(r.replaces)::text, 'null') || ',"tags":' || r.tags::text || '}'`
+)
+
+// UsageHead is what is the same for all records of a key in a file.
+type UsageHead struct {
+	KeyID    graph.UUID
+	Key      string
+	Name     string
+	Unit     *string // name
+	Currency string
+}
+
+// UsageFile receives a file: first the heads of all keys that may follow, then line by line the key and the rest of the line.
+type UsageFile interface {
+	Heads([]UsageHead) error
+	Line(key [36]byte, rest []byte) error
+}
+
+// WriteUsage writes the lines of a CSV or JSON_LINES file, the oldest record first, from after the place on; all from one snapshot of the
+// database. It notes the download in the audit trail, unless it goes on with one.
+func (db *DB) WriteUsage(ctx context.Context, d *Download, after graph.DownloadPlace, f UsageFile) error {
+	line := csvLine
+	if d.Request.Format == graph.JSONLines {
+		line = jsonLine
+	}
+	return db.usageSnapshot(ctx, d, after, func(tx *sqlx.Tx, conditions string, args []any) error {
+		heads, err := usageHeads(ctx, tx, d.Viewer)
+		if err != nil {
+			return err
+		}
+		if err := f.Heads(heads); err != nil {
+			return err
+		}
+		rows, err := tx.QueryContext(ctx, `
+			SELECT r.key_id::text || `+line+` FROM usage_records r WHERE `+conditions+`
+			ORDER BY r.occurred_at, r.id`, args...)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = rows.Close() }()
+		var raw sql.RawBytes
+		for rows.Next() {
+			if err := rows.Scan(&raw); err != nil {
+				return err
+			}
+			if err := f.Line([36]byte(raw[:36]), raw[36:]); err != nil {
+				return err
+			}
+		}
+		return rows.Err()
+	})
+}
+
+// usageSnapshot runs do in one snapshot, with the conditions of the records that the file holds.
+func (db *DB) usageSnapshot(ctx context.Context, d *Download, after graph.DownloadPlace,
+	do func(tx *sqlx.Tx, conditions string, args []any) error) (err error) {
+	v := d.Viewer
+	if after.OccurredAt.IsZero() {
+		if err := db.transact(ctx, "note download", func(tx *sqlx.Tx) error { return noteDownload(ctx, tx, d) }); err != nil {
+			return err
+		}
+	}
+	tx, err := db.pool.BeginTxx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
+	if err != nil {
+		return fault("download usage", err)
+	}
+	defer func() { _ = tx.Rollback() }() // nothing was changed
+	if _, err := tx.ExecContext(ctx, `SET LOCAL TimeZone TO 'UTC'`); err != nil {
+		return fault("download usage", err)
+	}
+	args := about(v, v.AccountID())
+	conditions := usageConditions(&args, v.AccountID(), d.Request) + ` AND ` + keyVisible(v, "r.key_id")
+	args = append(args, after.Moment)
+	conditions += atMoment(fmt.Sprintf("$%d", len(args)))
+	if !after.OccurredAt.IsZero() {
+		args = append(args, after.OccurredAt, graph.UsageRecordID(v.AccountID(), after.OccurredAt, after.Reference))
+		n := len(args)
+		conditions += fmt.Sprintf(` AND r.occurred_at >= $%d AND (r.occurred_at, r.id) > ($%d, $%d::uuid)`, n-1, n-1, n)
+	}
+	return fault("download usage", do(tx, conditions, args))
+}
+
+// usageHeads reads the keys that v sees, with their units.
+func usageHeads(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer) ([]UsageHead, error) {
+	var heads []UsageHead
+	err := tx.SelectContext(ctx, &heads, `
+		SELECT k.key_id, k.key, k.name, n.name AS unit, a.currency
+		FROM api_keys k
+		JOIN accounts a ON a.account_id = $1
+		LEFT JOIN units n ON n.account_id = $1 AND n.unit_id = k.unit_id
+		WHERE k.account_id = $1 AND `+keyVisible(v, "k.key_id"), about(v, v.AccountID())...)
+	return heads, err
+}
