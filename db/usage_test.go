@@ -69,7 +69,9 @@ type shadowRecord struct {
 	replaced bool
 }
 
-func placeOf(in *graph.UsageRecordInput) string { return in.OccurredAt.UTC().Format("2006-01 ") + in.Reference }
+func placeOf(in *graph.UsageRecordInput) string {
+	return in.OccurredAt.UTC().Format("2006-01 ") + in.Reference
+}
 
 // take says what becomes of a record: "accepted", "duplicate" or a code.
 func (s *shadow) take(in *graph.UsageRecordInput) string {

@@ -28,6 +28,7 @@ type ResolverRoot interface {
 	Mutation() MutationResolver
 	Query() QueryResolver
 	Unit() UnitResolver
+	UsageRecord() UsageRecordResolver
 	User() UserResolver
 	Viewer() ViewerResolver
 }
@@ -74,7 +75,9 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("CreateAccountInput", ec.unmarshalInputCreateAccountInput),
 			graphql.NewInputUnmarshaler("CreateApiKeyInput", ec.unmarshalInputCreateApiKeyInput),
 			graphql.NewInputUnmarshaler("DecideKeyRequestInput", ec.unmarshalInputDecideKeyRequestInput),
+			graphql.NewInputUnmarshaler("DefineProductInput", ec.unmarshalInputDefineProductInput),
 			graphql.NewInputUnmarshaler("GrantFilter", ec.unmarshalInputGrantFilter),
+			graphql.NewInputUnmarshaler("IngestUsageInput", ec.unmarshalInputIngestUsageInput),
 			graphql.NewInputUnmarshaler("InvitationIdInput", ec.unmarshalInputInvitationIdInput),
 			graphql.NewInputUnmarshaler("InviteUserInput", ec.unmarshalInputInviteUserInput),
 			graphql.NewInputUnmarshaler("KeyRequestIdInput", ec.unmarshalInputKeyRequestIdInput),
@@ -94,6 +97,10 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("UpdateAccountInput", ec.unmarshalInputUpdateAccountInput),
 			graphql.NewInputUnmarshaler("UpdateApiKeyInput", ec.unmarshalInputUpdateApiKeyInput),
 			graphql.NewInputUnmarshaler("UpdateProfileInput", ec.unmarshalInputUpdateProfileInput),
+			graphql.NewInputUnmarshaler("UsageFilter", ec.unmarshalInputUsageFilter),
+			graphql.NewInputUnmarshaler("UsageRecordInput", ec.unmarshalInputUsageRecordInput),
+			graphql.NewInputUnmarshaler("UsageTagFilter", ec.unmarshalInputUsageTagFilter),
+			graphql.NewInputUnmarshaler("UsageTagInput", ec.unmarshalInputUsageTagInput),
 			graphql.NewInputUnmarshaler("UserFilter", ec.unmarshalInputUserFilter),
 			graphql.NewInputUnmarshaler("UserIdInput", ec.unmarshalInputUserIdInput),
 			graphql.NewInputUnmarshaler("UserOrder", ec.unmarshalInputUserOrder),
@@ -261,6 +268,21 @@ scalar DateTime @specifiedBy(url: "https://www.rfc-editor.org/rfc/rfc3339")
 "Three-letter ISO 4217 currency code in capitals."
 scalar CurrencyCode @specifiedBy(url: "https://www.iso.org/iso-4217-currency-codes.html")
 
+"""
+A whole number of 64 bits, written as a JSON number. Some languages read large ones inexactly: no count here is that large,
+sums of quantities may be.
+"""
+scalar Int64
+
+"""
+A decimal number as a string without exponent, such as ` + "`" + `"0.0125"` + "`" + `; exact. In input a JSON number is taken too, as it is
+written.
+"""
+scalar Decimal
+
+"Two-letter country code of ISO 3166 in capitals; ZZ when the country is unknown."
+scalar CountryCode @specifiedBy(url: "https://www.iso.org/iso-3166-country-codes.html")
+
 "An absolute http or https address."
 scalar URL @specifiedBy(url: "https://www.rfc-editor.org/rfc/rfc3986")
 
@@ -364,6 +386,14 @@ type LimitError implements UserError {
 interface Payload {
   "Problems that the caller can correct; nothing was changed when there are any."
   userErrors: [UserError!]!
+}
+
+"An amount of money."
+type Money {
+  "Amount; prices have at most 8 decimal places."
+  amount: Decimal!
+  "Currency."
+  currency: CurrencyCode!
 }
 
 "What the server is."
@@ -619,6 +649,15 @@ type Account implements Node @subject {
     "Restriction."
     filter: AuditEventFilter
   ): AuditEventConnection @cost(page: true) @requires(by: [USER, OPERATOR], capability: VIEW_AUDIT, scope: SUPPORT)
+  "Usage records of visible keys, newest first. Requires VIEW_USAGE."
+  usage(
+    "Page size from the start; 20 when absent. At most ` + "`" + `serverInfo.maxPageSize` + "`" + `."
+    first: Int @constraint(rule: "min=1")
+    "Continue after this cursor."
+    after: String
+    "Restriction; the last 24 hours when it names no period."
+    filter: UsageFilter
+  ): UsageRecordConnection @cost(weight: 2, page: true) @requires(by: [USER, TOKEN, KEY, OPERATOR], capability: VIEW_USAGE, scope: SUPPORT)
   "Limits set by the provider."
   limits: AccountLimits!
 }
@@ -866,6 +905,15 @@ type Unit implements Node @subject {
     "Whether keys of units below are listed too."
     includeDescendants: Boolean! = false
   ): ApiKeyConnection! @cost(page: true)
+  "Usage records of visible keys in and below the unit, newest first. Null without VIEW_USAGE."
+  usage(
+    "Page size from the start; 20 when absent. At most ` + "`" + `serverInfo.maxPageSize` + "`" + `."
+    first: Int @constraint(rule: "min=1")
+    "Continue after this cursor."
+    after: String
+    "Restriction; the last 24 hours when it names no period."
+    filter: UsageFilter
+  ): UsageRecordConnection @cost(weight: 2, page: true) @requires(by: [USER, TOKEN, KEY, OPERATOR], capability: VIEW_USAGE, scope: SUPPORT, otherwise: NULL)
   "Rules of all users for keys in and below the unit, in the order in which the users joined. Null without MANAGE_GRANTS."
   unitGrants: [UnitGrant!] @visible @requires(by: [USER, OPERATOR], capability: MANAGE_GRANTS, scope: SUPPORT, otherwise: NULL)
 }
@@ -941,6 +989,15 @@ type ApiKey implements Node @subject {
     "Only enabled, or only disabled ones."
     enabled: Boolean
   ): GrantConnection! @cost(page: true)
+  "Usage records of the key, newest first. Null without VIEW_USAGE."
+  usage(
+    "Page size from the start; 20 when absent. At most ` + "`" + `serverInfo.maxPageSize` + "`" + `."
+    first: Int @constraint(rule: "min=1")
+    "Continue after this cursor."
+    after: String
+    "Restriction; the last 24 hours when it names no period."
+    filter: UsageFilter
+  ): UsageRecordConnection @cost(weight: 2, page: true) @requires(by: [USER, TOKEN, KEY, OPERATOR], capability: VIEW_USAGE, scope: SUPPORT, otherwise: NULL)
 }
 
 "Restriction of keys. All parts must match."
@@ -1145,6 +1202,137 @@ type UnitGrant implements Node @subject {
   enabled: Boolean!
   "When it was set."
   updatedAt: DateTime!
+}
+
+# ---------------------------------------------------------------------------
+# Usage
+# ---------------------------------------------------------------------------
+
+"Something that is billed when it is used. The provider defines its own products; a record names one by its code."
+type Product {
+  "Code, such as SMS."
+  code: String!
+  "Name for people."
+  name: String!
+  "When it was defined."
+  createdAt: DateTime!
+}
+
+"Direction of traffic."
+enum UsageDirection {
+  "From the account."
+  OUTBOUND
+  "To the account."
+  INBOUND
+}
+
+"Outcome of one use."
+enum UsageStatus {
+  "Completed."
+  SUCCEEDED
+  "Not completed."
+  FAILED
+}
+
+"""
+One billed use of a key. Visible exactly when its key is visible and the caller holds VIEW_USAGE. A record that was corrected is no
+longer there: the correction counts in its place, and has an ID of its own.
+"""
+type UsageRecord implements Node @subject {
+  "Global ID."
+  id: ID!
+  "The key that was used; it may be deleted by now."
+  key: ApiKey @visible
+  "Code of the product."
+  product: String!
+  "Direction; null when it has no meaning for the product."
+  direction: UsageDirection
+  "Destination or origin."
+  country: CountryCode!
+  "Number of units: messages, seconds, look-ups."
+  quantity: Int64!
+  "Price, in the currency of the account; negative when it is a credit."
+  cost: Money!
+  "Outcome."
+  status: UsageStatus!
+  "When it happened."
+  occurredAt: DateTime!
+  "When the provider sent it."
+  recordedAt: DateTime!
+  "The provider's reference; unique in the account and the month (UTC) in which it happened."
+  reference: String!
+  "Labels, by name."
+  tags: [UsageTag!]!
+  "Reference of the record that this one corrects; null when it corrects none."
+  replaces: String
+}
+
+"Label of a usage record."
+type UsageTag {
+  "Name."
+  name: String!
+  "Value."
+  value: String!
+}
+
+"Restriction of usage. All parts must match; IDs of hidden or unknown keys and units match nothing."
+input UsageFilter {
+  "From this instant, inclusive; 24 hours before ` + "`" + `to` + "`" + `, or before now, when absent."
+  from: DateTime
+  "To this instant, exclusive; without end when absent."
+  to: DateTime
+  "Only these keys."
+  keyIds: [ID!] @constraint(rule: "max=500")
+  "Only keys in or below this unit."
+  unitId: ID
+  "Only products with these codes."
+  products: [String!] @constraint(rule: "max=100")
+  "Only these countries."
+  countries: [CountryCode!] @constraint(rule: "max=250")
+  "Only this outcome."
+  status: UsageStatus
+  "Only this direction."
+  direction: UsageDirection
+  "Only records with this tag."
+  tag: UsageTagFilter
+}
+
+"A tag that records have."
+input UsageTagFilter {
+  "Name."
+  name: String! @constraint(rule: "min=1,max=100")
+  "Value; any when absent."
+  value: String @constraint(rule: "max=100")
+}
+
+"A page of usage records. There is no total count."
+type UsageRecordConnection {
+  "Elements with cursors."
+  edges: [UsageRecordEdge!]! @visible
+  "Elements."
+  nodes: [UsageRecord!]! @visible
+  "Position."
+  pageInfo: PageInfo!
+}
+
+"A usage record in a page."
+type UsageRecordEdge {
+  "Cursor."
+  cursor: String!
+  "The record."
+  node: UsageRecord! @visible
+}
+
+"Why a record was not added."
+type UsageRefusal {
+  "Number of the record in the batch, from 0."
+  index: Int!
+  "Code."
+  code: UserErrorCode!
+  "Field of the record, such as ` + "`" + `quantity` + "`" + `."
+  field: String!
+  "Sentence about the problem."
+  message: String!
 }
 
 # ---------------------------------------------------------------------------
@@ -1423,6 +1611,8 @@ type Query {
     "Secret."
     secret: String! @sensitive @constraint(rule: "min=1,max=200")
   ): ApiKeyVerification @requires(by: [OPERATOR], scope: VERIFY)
+  "Products that usage is recorded of, by code."
+  products: [Product!] @requires(by: [USER, TOKEN, KEY, OPERATOR])
   "What an invitation offers; null when its link is not valid, or no longer."
   invitationPreview(
     "Token: what follows ` + "`" + `#` + "`" + ` in the invitation's link."
@@ -1622,6 +1812,21 @@ type Mutation {
     "Account and new values."
     input: UpdateAccountInput!
   ): AccountPayload @requires(by: [OPERATOR], scope: ADMIN)
+  "Makes a product, or gives it another name. For operators with ADMIN."
+  defineProduct(
+    "Code and name."
+    input: DefineProductInput!
+  ): DefineProductPayload @requires(by: [OPERATOR], scope: ADMIN)
+  """
+  Adds usage records of any accounts, with their sums. What is accepted is durable. A record that is there already is counted and adds
+  nothing, so a batch can be sent again. One that cannot be added is refused and does not stop the others, unless ` + "`" + `strict` + "`" + `. Late
+  usage of disabled and deleted keys, and of suspended accounts, is accepted. A request has at most 1 MiB, which holds some 4,000
+  records: ` + "`" + `POST /usage/records` + "`" + ` takes any number. For operators with INGEST.
+  """
+  ingestUsage(
+    "The records."
+    input: IngestUsageInput!
+  ): IngestUsagePayload @cost(weight: 50) @requires(by: [OPERATOR], scope: INGEST)
 }
 
 # ---------------------------------------------------------------------------
@@ -1917,6 +2122,58 @@ input UpdateAccountInput {
   primaryUserId: ID
 }
 
+"A product."
+input DefineProductInput {
+  "Code: capitals, digits and underscores, beginning with a letter."
+  code: String! @constraint(rule: "min=1,max=64")
+  "Name for people."
+  name: String! @constraint(rule: "min=1,max=100")
+}
+
+"Usage to add."
+input IngestUsageInput {
+  "The records; a correction may name one before it."
+  records: [UsageRecordInput!]! @constraint(rule: "min=1,max=5000")
+  "Whether nothing is added when a record is refused."
+  strict: Boolean! = false
+}
+
+"A usage record to add. Each is checked by itself: what is wrong with it is told in ` + "`" + `refused` + "`" + `."
+input UsageRecordInput {
+  "Public part of the key that was used, which names the account; NOT_FOUND when there is none."
+  key: String!
+  "The provider's reference, 1 to 100 characters, unique in the account and the month (UTC) of ` + "`" + `occurredAt` + "`" + `: a record with the same content is a duplicate, one with other content is refused as a CONFLICT."
+  reference: String!
+  "Code of the product; NOT_FOUND when it was not defined."
+  product: String!
+  "Direction; null when it has no meaning for the product."
+  direction: UsageDirection
+  "Destination or origin: two-letter code of ISO 3166 in capitals."
+  country: String! = "ZZ"
+  "Number of units, from 0 to 1,000,000,000,000."
+  quantity: Int64!
+  "Price in the currency of the account, with at most 8 decimal places; negative for a credit."
+  cost: Decimal!
+  "Currency of the price; a record in another one than the account's is refused. The account's when absent."
+  currency: String
+  "Outcome."
+  status: UsageStatus! = SUCCEEDED
+  "When it happened: at most a day ahead, and not before the oldest month that is kept."
+  occurredAt: DateTime!
+  "Labels, at most 8."
+  tags: [UsageTagInput!]! = []
+  "Reference of the record of the same account that this one corrects, and which no longer counts. NOT_FOUND when there is none, INVALID_STATE when it was corrected before: correct the correction then. CONFLICT when records of several months have the reference."
+  replaces: String
+}
+
+"Label of a usage record to add."
+input UsageTagInput {
+  "Name, 1 to 100 characters; each name once."
+  name: String!
+  "Value, at most 100 characters."
+  value: String!
+}
+
 # ---------------------------------------------------------------------------
 # Payloads of mutations
 # ---------------------------------------------------------------------------
@@ -2100,6 +2357,26 @@ type CreateAccountPayload implements Payload {
   "Link for the primary user; shown this once, or again to a call that is repeated with its idempotency key. Stored only as a hash."
   link: URL @sensitive
 }
+
+"A product."
+type DefineProductPayload implements Payload {
+  "Problems; empty on success."
+  userErrors: [UserError!]!
+  "The product."
+  product: Product
+}
+
+"What became of a batch of usage records."
+type IngestUsagePayload implements Payload {
+  "Problems with the batch; when it is strict, those of its records too."
+  userErrors: [UserError!]!
+  "How many records are new."
+  accepted: Int
+  "How many records were there already."
+  duplicates: Int
+  "Records that were refused, by index."
+  refused: [UsageRefusal!]
+}
 `, BuiltIn: false},
 }
 var parsedSchema = gqlparser.MustLoadSchema(sources...)
@@ -2214,6 +2491,8 @@ func (ec *executionContext) childFields_Account(ctx context.Context, field graph
 		return ec.fieldContext_Account_accessTokens(ctx, field)
 	case "auditEvents":
 		return ec.fieldContext_Account_auditEvents(ctx, field)
+	case "usage":
+		return ec.fieldContext_Account_usage(ctx, field)
 	case "limits":
 		return ec.fieldContext_Account_limits(ctx, field)
 	}
@@ -2300,6 +2579,8 @@ func (ec *executionContext) childFields_ApiKey(ctx context.Context, field graphq
 		return ec.fieldContext_ApiKey_viewerCanManage(ctx, field)
 	case "grants":
 		return ec.fieldContext_ApiKey_grants(ctx, field)
+	case "usage":
+		return ec.fieldContext_ApiKey_usage(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ApiKey", field.Name)
 }
@@ -2462,6 +2743,16 @@ func (ec *executionContext) childFields_CreateApiKeyPayload(ctx context.Context,
 	return nil, fmt.Errorf("no field named %q was found under type CreateApiKeyPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_DefineProductPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "userErrors":
+		return ec.fieldContext_DefineProductPayload_userErrors(ctx, field)
+	case "product":
+		return ec.fieldContext_DefineProductPayload_product(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DefineProductPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_Grant(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -2508,6 +2799,20 @@ func (ec *executionContext) childFields_GrantEdge(ctx context.Context, field gra
 		return ec.fieldContext_GrantEdge_node(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type GrantEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_IngestUsagePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "userErrors":
+		return ec.fieldContext_IngestUsagePayload_userErrors(ctx, field)
+	case "accepted":
+		return ec.fieldContext_IngestUsagePayload_accepted(ctx, field)
+	case "duplicates":
+		return ec.fieldContext_IngestUsagePayload_duplicates(ctx, field)
+	case "refused":
+		return ec.fieldContext_IngestUsagePayload_refused(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type IngestUsagePayload", field.Name)
 }
 
 func (ec *executionContext) childFields_Invitation(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -2670,6 +2975,16 @@ func (ec *executionContext) childFields_Membership(ctx context.Context, field gr
 	return nil, fmt.Errorf("no field named %q was found under type Membership", field.Name)
 }
 
+func (ec *executionContext) childFields_Money(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "amount":
+		return ec.fieldContext_Money_amount(ctx, field)
+	case "currency":
+		return ec.fieldContext_Money_currency(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Money", field.Name)
+}
+
 func (ec *executionContext) childFields_Operator(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "label":
@@ -2692,6 +3007,18 @@ func (ec *executionContext) childFields_PageInfo(ctx context.Context, field grap
 		return ec.fieldContext_PageInfo_endCursor(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PageInfo", field.Name)
+}
+
+func (ec *executionContext) childFields_Product(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "code":
+		return ec.fieldContext_Product_code(ctx, field)
+	case "name":
+		return ec.fieldContext_Product_name(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_Product_createdAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Product", field.Name)
 }
 
 func (ec *executionContext) childFields_RemoveUserPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -2838,6 +3165,8 @@ func (ec *executionContext) childFields_Unit(ctx context.Context, field graphql.
 		return ec.fieldContext_Unit_children(ctx, field)
 	case "apiKeys":
 		return ec.fieldContext_Unit_apiKeys(ctx, field)
+	case "usage":
+		return ec.fieldContext_Unit_usage(ctx, field)
 	case "unitGrants":
 		return ec.fieldContext_Unit_unitGrants(ctx, field)
 	}
@@ -2892,6 +3221,84 @@ func (ec *executionContext) childFields_UpdateProfilePayload(ctx context.Context
 		return ec.fieldContext_UpdateProfilePayload_user(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type UpdateProfilePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UsageRecord(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_UsageRecord_id(ctx, field)
+	case "key":
+		return ec.fieldContext_UsageRecord_key(ctx, field)
+	case "product":
+		return ec.fieldContext_UsageRecord_product(ctx, field)
+	case "direction":
+		return ec.fieldContext_UsageRecord_direction(ctx, field)
+	case "country":
+		return ec.fieldContext_UsageRecord_country(ctx, field)
+	case "quantity":
+		return ec.fieldContext_UsageRecord_quantity(ctx, field)
+	case "cost":
+		return ec.fieldContext_UsageRecord_cost(ctx, field)
+	case "status":
+		return ec.fieldContext_UsageRecord_status(ctx, field)
+	case "occurredAt":
+		return ec.fieldContext_UsageRecord_occurredAt(ctx, field)
+	case "recordedAt":
+		return ec.fieldContext_UsageRecord_recordedAt(ctx, field)
+	case "reference":
+		return ec.fieldContext_UsageRecord_reference(ctx, field)
+	case "tags":
+		return ec.fieldContext_UsageRecord_tags(ctx, field)
+	case "replaces":
+		return ec.fieldContext_UsageRecord_replaces(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UsageRecord", field.Name)
+}
+
+func (ec *executionContext) childFields_UsageRecordConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_UsageRecordConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_UsageRecordConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_UsageRecordConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UsageRecordConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_UsageRecordEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_UsageRecordEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_UsageRecordEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UsageRecordEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_UsageRefusal(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "index":
+		return ec.fieldContext_UsageRefusal_index(ctx, field)
+	case "code":
+		return ec.fieldContext_UsageRefusal_code(ctx, field)
+	case "field":
+		return ec.fieldContext_UsageRefusal_field(ctx, field)
+	case "message":
+		return ec.fieldContext_UsageRefusal_message(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UsageRefusal", field.Name)
+}
+
+func (ec *executionContext) childFields_UsageTag(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return ec.fieldContext_UsageTag_name(ctx, field)
+	case "value":
+		return ec.fieldContext_UsageTag_value(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UsageTag", field.Name)
 }
 
 func (ec *executionContext) childFields_User(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
