@@ -81,3 +81,12 @@ func pattern(text *string) *string {
 	p := "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(*text) + "%"
 	return &p
 }
+
+// textArray gives any texts as a parameter for text[].
+func textArray(texts []string) *array {
+	a := newArray(oidText, len(texts), 8)
+	for _, t := range texts {
+		a.text(t)
+	}
+	return a
+}

@@ -51,12 +51,14 @@ func (db *DB) countUsage(ctx context.Context, v *graph.Viewer, account graph.UUI
 	f := in.Filter
 	if f.Tag != nil {
 		var n int64
-		args := about(v, account)
-		conditions := usageConditions(&args, account, in)
-		err := db.pool.GetContext(ctx, &n, `SELECT count(*) FROM usage_records r WHERE `+conditions+` AND r.replaced_by IS NULL AND `+keyVisible(v, "r.key_id"), args...)
+		c := conditions{args: about(v, account)}
+		c.usageMatches(v, account, f)
+		err := db.pool.GetContext(ctx, &n, `
+			SELECT count(*) FROM usage_records r
+			WHERE r.account_id = $1 AND `+usageVisible(v)+c.text, c.args...)
 		return n, fault("count usage", err)
 	}
-	report, err := db.UsageReport(ctx, v, account, graph.UsageReportInput{From: in.From, To: in.To, TimeZone: "UTC", KeyIds: f.KeyIds, UnitID: f.UnitID,
+	report, err := db.UsageReport(ctx, v, account, graph.UsageReportInput{From: *f.From, To: *f.To, TimeZone: "UTC", KeyIds: f.KeyIds, UnitID: f.UnitID,
 		Products: f.Products, Countries: f.Countries, Status: f.Status, Direction: f.Direction, Limit: 1})
 	if err != nil {
 		return 0, err
@@ -140,7 +142,7 @@ func (db *DB) principal(ctx context.Context, account graph.UUID, session, tokenI
 // is named, so that only those who see it read that.
 func noteDownload(ctx context.Context, tx *sqlx.Tx, d *Download) error {
 	e := event{Action: graph.UsageDownloaded, Summary: "Downloaded usage.", Changes: []*graph.AuditChange{
-		graph.Changed("from", "", instant(&d.Request.From)), graph.Changed("to", "", instant(&d.Request.To)),
+		graph.Changed("from", "", instant(d.Request.Filter.From)), graph.Changed("to", "", instant(d.Request.Filter.To)),
 		graph.Changed("format", "", string(d.Request.Format))}}
 	if d.Viewer.Kind == graph.KindOfKey {
 		e.Key = &d.Viewer.ApiKey.KeyID

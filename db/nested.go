@@ -46,10 +46,6 @@ func rowsBelow[T any](ctx context.Context, db *DB, l listing, b below[T], w grap
 	if w.After != nil {
 		after = " AND " + l.beyond(w, w.After, true, false)
 	}
-	order := l.id
-	if w.Order.Named() {
-		order = l.name + ", " + l.id
-	}
 	var rows []struct {
 		Parent graph.UUID
 		Child  T
@@ -61,7 +57,7 @@ func rowsBelow[T any](ctx context.Context, db *DB, l listing, b below[T], w grap
 			SELECT %s
 			FROM %s%s
 			ORDER BY %s
-			LIMIT %d) page`, b.columns, l.from, after, order, w.Limit+1), l.args...)
+			LIMIT %d) page`, b.columns, l.from, after, l.orderBy(w), w.Limit+1), l.args...)
 	if err != nil {
 		return err
 	}
@@ -86,7 +82,11 @@ func countsBelow[T any](ctx context.Context, db *DB, l listing, w graph.Window, 
 		return nil
 	}
 	columns := []string{"count(*) AS total"}
-	if ask.Around {
+	switch {
+	case w.Order.Timed():
+		columns = []string{"true AS preceding"}
+		l.from += " AND " + l.beyond(w, w.After, false, true) + " LIMIT 1"
+	case ask.Around:
 		columns = append(columns, "coalesce(bool_or("+l.beyond(w, w.After, false, true)+"), false) AS preceding")
 	}
 	var rows []struct {

@@ -45,6 +45,8 @@ type DB struct {
 	visible     *lru.Cache[ruleKey, *graph.KeySet]
 	trees       *lru.Cache[treeKey, *graph.Tree]
 	passwords   *semaphore.Weighted
+	// ingesting leaves connections to those who ask, while many wait to add usage to one account.
+	ingesting *semaphore.Weighted
 	// afterwards holds what was left for later.
 	afterwards *semaphore.Weighted
 }
@@ -76,7 +78,8 @@ func Open(c Config) (*DB, error) {
 		return nil, fmt.Errorf("make cache of trees: %w", err)
 	}
 	return &DB{pool: pool, adminURL: c.AdminURL, log: c.Logger, sendMail: c.SendMail, visible: visible, trees: known, usageMonths: c.UsageMonths,
-		passwords: semaphore.NewWeighted(passwordsAtOnce), afterwards: semaphore.NewWeighted(laterAtOnce)}, nil
+		passwords: semaphore.NewWeighted(passwordsAtOnce), afterwards: semaphore.NewWeighted(laterAtOnce),
+		ingesting: semaphore.NewWeighted(int64(max(1, c.MaxConns/2)))}, nil
 }
 
 // Close waits for what was left for later, and ends all connections.

@@ -19,7 +19,7 @@ type Ask struct {
 type listing struct {
 	columns string
 	from    string // what follows FROM, with all conditions of the list
-	name    string // expression that the list is sorted by before the id; empty when by id alone
+	name    string // expression that the list is sorted by before the id, a name or a time; empty when by id alone
 	id      string // expression of the id
 	args    []any  // parameters of from
 }
@@ -31,6 +31,9 @@ func (l *listing) place(w graph.Window, c *graph.Cursor) (expression, parameters
 	case w.Order == graph.ByUserAndKey:
 		l.args = append(slices.Clip(l.args), c.ID, c.Second)
 		return "(" + l.id + ")", fmt.Sprintf("($%d::uuid, $%d::uuid)", n+1, n+2)
+	case w.Order.Timed():
+		l.args = append(slices.Clip(l.args), c.At(), c.ID)
+		return "(" + l.name + ", " + l.id + ")", fmt.Sprintf("($%d::timestamptz, $%d::uuid)", n+1, n+2)
 	case w.Order.Named():
 		l.args = append(slices.Clip(l.args), c.Name, c.ID)
 		return "(" + l.name + ", " + l.id + ")", fmt.Sprintf("($%d::text, $%d::uuid)", n+1, n+2)
@@ -46,10 +49,27 @@ func (l *listing) beyond(w graph.Window, c *graph.Cursor, after, upTo bool) stri
 	if after != w.Order.Descends() {
 		operator = ">"
 	}
+	condition := expression + " " + operator
 	if upTo {
-		operator += "="
+		condition += "="
 	}
-	return expression + " " + operator + " " + parameters
+	condition += " " + parameters
+	if w.Order.Timed() { // says nothing new, and lets PostgreSQL leave partitions out
+		condition += fmt.Sprintf(" AND %s %s= $%d", l.name, operator, len(l.args)-1)
+	}
+	return condition
+}
+
+// orderBy gives the sort order of a page.
+func (l *listing) orderBy(w graph.Window) string {
+	direction := ""
+	if w.Order.Descends() != w.Backward {
+		direction = " DESC"
+	}
+	if w.Order.Named() || w.Order.Timed() {
+		return l.name + direction + ", " + l.id + direction
+	}
+	return l.id + direction
 }
 
 // readPage reads one page of a list.
@@ -87,15 +107,7 @@ func readRows[T any](ctx context.Context, db *DB, l listing, w graph.Window) ([]
 	if w.Before != nil {
 		b.WriteString(" AND " + l.beyond(w, w.Before, false, false))
 	}
-	direction := ""
-	if w.Order.Descends() != w.Backward {
-		direction = " DESC"
-	}
-	b.WriteString(" ORDER BY ")
-	if w.Order.Named() {
-		b.WriteString(l.name + direction + ", ")
-	}
-	fmt.Fprintf(&b, "%s%s LIMIT %d", l.id, direction, w.Limit+1)
+	fmt.Fprintf(&b, " ORDER BY %s LIMIT %d", l.orderBy(w), w.Limit+1)
 	var rows []*T
 	err := db.pool.SelectContext(ctx, &rows, b.String(), l.args...)
 	return rows, err
@@ -111,6 +123,10 @@ func (db *DB) readAround(ctx context.Context, l listing, w graph.Window, ask Ask
 	ask.Around = ask.Around && (w.After != nil || w.Before != nil)
 	if !ask.Total && !ask.Around {
 		return a, nil
+	}
+	if w.Order.Timed() { // of such a list there is no total, and it is too long to look at all of it
+		err := db.pool.GetContext(ctx, &a.Preceding, "SELECT EXISTS (SELECT FROM "+l.from+" AND "+l.beyond(w, w.After, false, true)+")", l.args...)
+		return a, err
 	}
 	columns := []string{"count(*) AS total"}
 	if ask.Around && w.After != nil {

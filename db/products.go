@@ -28,13 +28,20 @@ func (db *DB) productCodes(ctx context.Context) (map[string]bool, error) {
 	return codes, nil
 }
 
-// DefineProduct makes a product or gives it another name; a repeat changes nothing. For operators with ADMIN, as the schema says.
+// DefineProduct makes a product or gives it another name; a repeat changes nothing. Invalid for a code of another form. For operators
+// with ADMIN, as the schema says. There is no event: products belong to no account.
 func (db *DB) DefineProduct(ctx context.Context, v *graph.Viewer, in graph.DefineProductInput) (*graph.Product, error) {
+	if err := in.Check(); err != nil {
+		return nil, err
+	}
 	var p graph.Product
 	err := db.pool.GetContext(ctx, &p, `
 		INSERT INTO products AS p (code, name, created_at)
 		VALUES ($1, $2, $3)
 		ON CONFLICT (code) DO UPDATE SET name = excluded.name
 		RETURNING p.code, p.name, p.created_at`, in.Code, in.Name, v.Request.At)
-	return &p, fault("define product", err)
+	if err != nil {
+		return nil, fault("define product", err)
+	}
+	return &p, nil
 }

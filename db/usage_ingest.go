@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq/pqerror"
 
 	"grantwood/graph"
 )
@@ -20,11 +21,9 @@ type usageRow struct {
 	cost       int64
 	tags       graph.UsageTags
 	replacedBy graph.UUID // a later record of the batch that corrects this one
-	target     *usageKept // the stored record that this one corrects
-	sure       bool       // it was looked for and is not stored: others rely on that
 }
 
-// place is what a reference is unique in: the account, and the month in which the record happened.
+// usagePlace is what a reference is unique in, beside the account: the month in which the record happened.
 type usagePlace struct {
 	month     time.Time
 	reference string
@@ -32,7 +31,7 @@ type usagePlace struct {
 
 func (r *usageRow) place() usagePlace { return usagePlace{graph.MonthOf(r.at), r.in.Reference} }
 
-// batch is what becomes of the records of one account.
+// usageBatch is what becomes of the records of one account.
 type usageBatch struct {
 	account graph.UUID
 	rows    []*usageRow
@@ -49,8 +48,12 @@ func (b *usageBatch) keep(f func(*usageRow) bool) {
 	b.rows = slices.DeleteFunc(b.rows, func(r *usageRow) bool { return !f(r) })
 }
 
-// errRefused undoes a strict batch in which a record was refused.
-var errRefused = errors.New("a record was refused")
+var (
+	// errRefused undoes a strict batch in which a record was refused.
+	errRefused = errors.New("a record was refused")
+	// errAgain asks for the transaction to be run again, with another look at what is there.
+	errAgain = errors.New("look again")
+)
 
 // IngestUsage adds records of any accounts, at most graph.MaxUsageBatch, with their sums; what it says is accepted is durable. A
 // record that is there already is counted as a duplicate and adds nothing, so that a batch can be sent again. A record that cannot
@@ -123,18 +126,23 @@ func sortUsage(records []*graph.UsageRecordInput, rules graph.UsageRules) ([]*us
 
 // ingest adds the records of some accounts in one transaction; none of them when strict and one is refused: errRefused.
 func (db *DB) ingest(ctx context.Context, v *graph.Viewer, batches []*usageBatch, strict bool) error {
+	if err := db.ingesting.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	defer db.ingesting.Release(1)
+	var wary bool
 	return db.transact(ctx, "add usage", func(tx *sqlx.Tx) error {
 		refused := 0
 		for _, b := range batches {
-			again := &usageBatch{account: b.account}
-			for _, r := range b.rows {
-				r.replacedBy, r.target, r.sure = graph.UUID{}, nil, false
-				again.rows = append(again.rows, r)
+			once := &usageBatch{account: b.account, rows: slices.Clone(b.rows)}
+			err := once.add(ctx, tx, v.Request.At, wary)
+			if sqlState(err) == string(pqerror.UniqueViolation) {
+				wary, err = true, errAgain
 			}
-			if err := again.add(ctx, tx, v.Request.At); err != nil {
+			if err != nil {
 				return err
 			}
-			b.Ingested = again.Ingested
+			b.Ingested = once.Ingested
 			refused += len(b.Refused)
 		}
 		if !strict || refused == 0 {
@@ -147,28 +155,53 @@ func (db *DB) ingest(ctx context.Context, v *graph.Viewer, batches []*usageBatch
 	})
 }
 
-// add adds the records of one account.
-func (b *usageBatch) add(ctx context.Context, tx *sqlx.Tx, recordedAt time.Time) error {
-	if err := b.findKeys(ctx, tx); err != nil {
+// add adds the records of one account. While it does nobody else adds any to that account, so that what is found stays true. Records
+// that are there already are found by their identifiers, which is cheap; a reference that stands for another record in the same month
+// breaks the unique index, and then wary looks for every reference.
+func (b *usageBatch) add(ctx context.Context, tx *sqlx.Tx, recordedAt time.Time, wary bool) error {
+	if err := lockUsage(ctx, tx, b.account); err != nil {
 		return err
 	}
-	c, err := findCorrected(ctx, tx, b.account, b.rows)
-	if err != nil {
+	if err := b.findKeys(ctx, tx); err != nil || len(b.rows) == 0 {
 		return err
 	}
-	repeats := b.decide(c)
+	known := &usageKnown{places: map[usagePlace]*usageKept{}, stored: map[string][]*usageKept{}, batch: map[string][]*usageRow{}}
+	if err := known.readCorrected(ctx, tx, b); err != nil {
+		return err
+	}
+	suspects := b.rows
+	if !wary {
+		var err error
+		if suspects, err = b.repeated(ctx, tx); err != nil {
+			return err
+		}
+	}
+	if err := known.readPlaces(ctx, tx, b.account, suspects); err != nil {
+		return err
+	}
+	sums := newUsageSums()
+	b.decide(known, sums)
 	if len(b.rows) == 0 {
 		return nil
 	}
-	added, err := insertUsage(ctx, tx, b.account, b.rows, recordedAt)
-	if err != nil {
+	b.Accepted = len(b.rows)
+	if err := insertUsage(ctx, tx, b.account, b.rows, sums, recordedAt); err != nil {
 		return err
 	}
-	b.Accepted = len(added)
-	if err := b.explainMissing(ctx, tx, added, repeats); err != nil {
-		return err
+	return known.markReplaced(ctx, tx, b.account)
+}
+
+// lockUsage keeps others from adding usage to the account, and from comparing its sums, until the transaction ends. The lock is
+// taken on the machine that holds the account.
+func lockUsage(ctx context.Context, tx *sqlx.Tx, account graph.UUID) error {
+	var number int64
+	for _, c := range account[8:] {
+		number = number<<8 | int64(c)
 	}
-	return b.replaceTargets(ctx, tx)
+	_, err := tx.ExecContext(ctx, `
+		SELECT pg_advisory_xact_lock($2) FROM accounts a
+		WHERE a.account_id = $1`, account, number)
+	return err
 }
 
 // findKeys finds the keys that the records name, whatever state they are in, and refuses what is about none and what is in another
@@ -196,7 +229,7 @@ func (b *usageBatch) findKeys(ctx context.Context, tx *sqlx.Tx) error {
 		wanted[f.Key] = f.KeyID
 	}
 	b.keep(func(r *usageRow) bool {
-		r.key = wanted[r.in.Key]
+		r.key, r.replacedBy = wanted[r.in.Key], graph.UUID{}
 		if r.key.IsZero() {
 			b.refuse(r, graph.UnknownUsageKey())
 			return false
@@ -210,52 +243,29 @@ func (b *usageBatch) findKeys(ctx context.Context, tx *sqlx.Tx) error {
 	return err
 }
 
-// decide goes through the rows in their order: it sets those aside that stand in the place of an earlier one, and finds out what the
-// corrections among them correct.
-func (b *usageBatch) decide(c *corrections) (repeats []*usageRow) {
-	first := make(map[usagePlace]bool, len(b.rows))
+// decide goes through the rows in their order, keeps those that are new, and adds up what they change in the sums.
+func (b *usageBatch) decide(known *usageKnown, sums *usageSums) {
 	b.keep(func(r *usageRow) bool {
-		place := r.place()
-		if first[place] {
-			repeats = append(repeats, r)
+		kept, place := r.kept(), r.place()
+		if there := known.places[place]; there != nil {
+			if there.same(kept) {
+				b.Duplicates++
+			} else {
+				b.refuse(r, graph.UsageContradicted())
+			}
 			return false
 		}
-		if why := c.pass(r, place); why != nil {
-			b.refuse(r, why)
-			return false
+		if r.in.Replaces != nil {
+			replaced, why := known.correct(r)
+			if why != nil {
+				b.refuse(r, why)
+				return false
+			}
+			sums.add(replaced, -1)
 		}
-		first[place] = true
+		known.places[place] = kept
+		known.batch[r.in.Reference] = append(known.batch[r.in.Reference], r)
+		sums.add(kept, 1)
 		return true
 	})
-	return repeats
-}
-
-// explainMissing tells of the rows that were not added, and of those that stand in the place of another one, whether they are there
-// already or are contradicted by what is there.
-func (b *usageBatch) explainMissing(ctx context.Context, tx *sqlx.Tx, added map[graph.UUID]bool, repeats []*usageRow) error {
-	there := make(map[usagePlace]*usageKept, len(repeats))
-	var missing []*usageRow
-	for _, r := range b.rows {
-		switch {
-		case !added[r.id]:
-			missing = append(missing, r)
-		case len(repeats) > 0:
-			there[r.place()] = r.kept()
-		}
-	}
-	if err := addStored(ctx, tx, b.account, missing, there); err != nil {
-		return err
-	}
-	for _, r := range append(missing, repeats...) {
-		stored := there[r.place()]
-		switch {
-		case stored == nil, r.sure:
-			return errAgain // somebody added it since it was looked for
-		case stored.same(r.kept()):
-			b.Duplicates++
-		default:
-			b.refuse(r, graph.UsageContradicted())
-		}
-	}
-	return nil
 }

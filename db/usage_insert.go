@@ -11,32 +11,34 @@ import (
 	"grantwood/graph"
 )
 
-// insertUsage adds the rows that are not there yet, and their sums, in one statement. It gives the ids of those that it added.
-func insertUsage(ctx context.Context, tx *sqlx.Tx, account graph.UUID, rows []*usageRow, recordedAt time.Time) (map[graph.UUID]bool, error) {
+// insertUsage adds the rows, all new, and what they change in the sums, in one statement. It fails with a unique violation when
+// one is not new.
+func insertUsage(ctx context.Context, tx *sqlx.Tx, account graph.UUID, rows []*usageRow, sums *usageSums, recordedAt time.Time) error {
 	args, err := usageArrays(rows)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var added []graph.UUID
-	err = tx.SelectContext(ctx, &added, `
+	args = append(append(args, sumArrays(sums.quarters)...), sumArrays(sums.days)...)
+	_, err = tx.ExecContext(ctx, `
 		WITH added AS (
-			INSERT INTO usage_records AS r (account_id, recorded_at, occurred_at, id, key_id, product, direction, country, quantity, cost, succeeded,
+			INSERT INTO usage_records (account_id, recorded_at, occurred_at, id, key_id, product, direction, country, quantity, cost, succeeded,
 				reference, tags, replaces, replaced_by)
-			SELECT $1, $2::timestamptz, s.*
+			SELECT $1, $2::timestamptz, c.*
 			FROM unnest($3::timestamptz[], $4::uuid[], $5::uuid[], $6::text[], $7::text[], $8::text[], $9::bigint[], $10::bigint[], $11::boolean[],
-				$12::text[], $13::jsonb[], $14::text[], $15::uuid[]) AS s (occurred_at, id)
-			ORDER BY s.occurred_at, s.id
-			ON CONFLICT DO NOTHING
-			RETURNING r.occurred_at, r.id, r.key_id, r.product, r.country, r.quantity, r.cost, r.succeeded, r.replaced_by
-		), counted AS (
-			SELECT * FROM added WHERE replaced_by IS NULL
-		), `+addSums("")+`
-		SELECT id FROM added`, append([]any{account, recordedAt}, args...)...)
-	ids := make(map[graph.UUID]bool, len(added))
-	for _, id := range added {
-		ids[id] = true
-	}
-	return ids, err
+				$12::text[], $13::jsonb[], $14::text[], $15::uuid[]) AS c
+		), quarters AS (
+			INSERT INTO usage_quarters AS s (account_id, key_id, at, product, country, `+sumNames+`)
+			SELECT $1, c.key_id, c.at, c.product, c.country, `+sumsSent+`
+			FROM unnest($16::uuid[], $17::timestamptz[], $18::text[], $19::text[], $20::bigint[], $21::bigint[], $22::text[], $23::bigint[],
+				$24::bigint[], $25::text[]) AS c (key_id, at, product, country, `+sumNames+`)
+			ON CONFLICT (account_id, key_id, at, product, country) DO UPDATE SET `+sumsAdded+`
+		)
+		INSERT INTO usage_days AS s (account_id, key_id, day, product, `+sumNames+`)
+		SELECT $1, c.key_id, c.at, c.product, `+sumsSent+`
+		FROM unnest($26::uuid[], $27::timestamptz[], $28::text[], $29::text[], $30::bigint[], $31::bigint[], $32::text[], $33::bigint[],
+			$34::bigint[], $35::text[]) AS c (key_id, at, product, country, `+sumNames+`)
+		ON CONFLICT (account_id, key_id, day, product) DO UPDATE SET `+sumsAdded, append([]any{account, recordedAt}, args...)...)
+	return err
 }
 
 // usageArrays gives the rows as parameters, an array for each column.

@@ -415,12 +415,3 @@ func timeArray(times []time.Time) *array {
 	}
 	return a
 }
-
-// textArray gives texts as a parameter for text[].
-func textArray(texts []string) *array {
-	a := newArray(oidText, len(texts), 8)
-	for _, t := range texts {
-		a.text(t)
-	}
-	return a
-}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"strings"
 
 	"github.com/jmoiron/sqlx"
 
@@ -14,61 +13,16 @@ import (
 // A file of usage is read as one statement, in one snapshot, and row by row, so that its size does not matter. PostgreSQL writes the
 // lines; what is the same for all records of a key is put before them here.
 
-// usageConditions are the conditions on records r of the account $1 that a download asks for. It adds their parameters.
-func usageConditions(args *[]any, account graph.UUID, in graph.DownloadRequest) string {
-	f := in.Filter
-	param := func(value any) string {
-		*args = append(*args, value)
-		return fmt.Sprintf("$%d", len(*args))
-	}
-	var b strings.Builder
-	fmt.Fprintf(&b, `r.account_id = $1 AND r.occurred_at >= %s AND r.occurred_at < %s`, param(in.From), param(in.To))
-	if f.KeyIds != nil {
-		keys := make([]graph.UUID, len(f.KeyIds))
-		for i, id := range f.KeyIds {
-			keys[i] = id.In(account, graph.KindKey)
-		}
-		fmt.Fprintf(&b, ` AND r.key_id = ANY(%s::uuid[])`, param(uuidArray(keys)))
-	}
-	if f.UnitID != nil {
-		fmt.Fprintf(&b, ` AND (r.key_id IN (
-			SELECT k.key_id FROM unit_paths p
-			JOIN api_keys k ON k.account_id = $1 AND k.unit_id = p.unit_id
-			WHERE p.account_id = $1 AND p.above_id = %s)) IS TRUE`, param(f.UnitID.In(account, graph.KindUnit)))
-	}
-	if f.Products != nil {
-		fmt.Fprintf(&b, ` AND r.product = ANY(%s::text[])`, param(textArray(f.Products)))
-	}
-	if f.Countries != nil {
-		fmt.Fprintf(&b, ` AND r.country = ANY(%s::text[])`, param(textArray(f.Countries)))
-	}
-	if f.Status != nil {
-		fmt.Fprintf(&b, ` AND r.succeeded = %s`, param(*f.Status == graph.UsageSucceeded))
-	}
-	if f.Direction != nil {
-		fmt.Fprintf(&b, ` AND r.direction = %s`, param(string(*f.Direction)))
-	}
-	if f.Tag != nil {
-		name := param(f.Tag.Name)
-		if f.Tag.Value == nil {
-			fmt.Fprintf(&b, ` AND r.tags ? %s`, name)
-		} else {
-			fmt.Fprintf(&b, ` AND r.tags ->> %s = %s`, name, param(*f.Tag.Value))
-		}
-	}
-	return b.String()
-}
-
 // atMoment limits records to those that counted at a moment: added by then, and not replaced by then. The record that replaces one is
 // found by the milliseconds with which its id begins.
-func atMoment(moment string) string {
-	millis := `('x' || left(replace(r.replaced_by::text, '-', ''), 12))::bit(48)::bigint`
-	return ` AND r.recorded_at <= ` + moment + ` AND (r.replaced_by IS NULL OR EXISTS (
+const (
+	replacedMillis = `('x' || left(replace(r.replaced_by::text, '-', ''), 12))::bit(48)::bigint`
+	atMoment       = `r.recorded_at <= %[1]s AND (r.replaced_by IS NULL OR EXISTS (
 			SELECT FROM usage_records n
-			WHERE n.account_id = $1 AND n.id = r.replaced_by AND n.recorded_at > ` + moment + `
-				AND n.occurred_at >= timestamptz 'epoch' + ` + millis + ` * interval '1 millisecond'
-				AND n.occurred_at < timestamptz 'epoch' + (` + millis + ` + 1) * interval '1 millisecond'))`
-}
+			WHERE n.account_id = $1 AND n.id = r.replaced_by AND n.recorded_at > %[1]s
+				AND n.occurred_at >= timestamptz 'epoch' + ` + replacedMillis + ` * interval '1 millisecond'
+				AND n.occurred_at < timestamptz 'epoch' + (` + replacedMillis + ` + 1) * interval '1 millisecond'))`
+)
 
 // Lines of the formats, after what is the same for all records of a key. Texts that come from outside are quoted; in CSV one that a
 // spreadsheet would take for a formula gets an apostrophe.
@@ -110,7 +64,7 @@ func (db *DB) WriteUsage(ctx context.Context, d *Download, after graph.DownloadP
 	if d.Request.Format == graph.JSONLines {
 		line = jsonLine
 	}
-	return db.usageSnapshot(ctx, d, after, func(tx *sqlx.Tx, conditions string, args []any) error {
+	return db.usageSnapshot(ctx, d, after, func(tx *sqlx.Tx, c conditions) error {
 		heads, err := usageHeads(ctx, tx, d.Viewer)
 		if err != nil {
 			return err
@@ -119,8 +73,8 @@ func (db *DB) WriteUsage(ctx context.Context, d *Download, after graph.DownloadP
 			return err
 		}
 		rows, err := tx.QueryContext(ctx, `
-			SELECT r.key_id::text || `+line+` FROM usage_records r WHERE `+conditions+`
-			ORDER BY r.occurred_at, r.id`, args...)
+			SELECT r.key_id::text || `+line+` FROM usage_records r WHERE `+c.text+`
+			ORDER BY r.occurred_at, r.id`, c.args...)
 		if err != nil {
 			return err
 		}
@@ -140,7 +94,7 @@ func (db *DB) WriteUsage(ctx context.Context, d *Download, after graph.DownloadP
 
 // usageSnapshot runs do in one snapshot, with the conditions of the records that the file holds.
 func (db *DB) usageSnapshot(ctx context.Context, d *Download, after graph.DownloadPlace,
-	do func(tx *sqlx.Tx, conditions string, args []any) error) (err error) {
+	do func(tx *sqlx.Tx, c conditions) error) (err error) {
 	v := d.Viewer
 	if after.OccurredAt.IsZero() {
 		if err := db.transact(ctx, "note download", func(tx *sqlx.Tx) error { return noteDownload(ctx, tx, d) }); err != nil {
@@ -155,16 +109,14 @@ func (db *DB) usageSnapshot(ctx context.Context, d *Download, after graph.Downlo
 	if _, err := tx.ExecContext(ctx, `SET LOCAL TimeZone TO 'UTC'`); err != nil {
 		return fault("download usage", err)
 	}
-	args := about(v, v.AccountID())
-	conditions := usageConditions(&args, v.AccountID(), d.Request) + ` AND ` + keyVisible(v, "r.key_id")
-	args = append(args, after.Moment)
-	conditions += atMoment(fmt.Sprintf("$%d", len(args)))
+	c := conditions{text: `r.account_id = $1 AND ` + keyVisible(v, "r.key_id"), args: about(v, v.AccountID())}
+	c.usageMatches(v, v.AccountID(), d.Request.Filter)
+	c.and(atMoment, after.Moment)
 	if !after.OccurredAt.IsZero() {
-		args = append(args, after.OccurredAt, graph.UsageRecordID(v.AccountID(), after.OccurredAt, after.Reference))
-		n := len(args)
-		conditions += fmt.Sprintf(` AND r.occurred_at >= $%d AND (r.occurred_at, r.id) > ($%d, $%d::uuid)`, n-1, n-1, n)
+		c.and(`r.occurred_at >= %s`, after.OccurredAt)
+		c.and(fmt.Sprintf(`(r.occurred_at, r.id) > ($%d, %%s::uuid)`, len(c.args)), graph.UsageRecordID(v.AccountID(), after.OccurredAt, after.Reference))
 	}
-	return fault("download usage", do(tx, conditions, args))
+	return fault("download usage", do(tx, c))
 }
 
 // usageHeads reads the keys that v sees, with their units.

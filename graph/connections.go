@@ -154,3 +154,20 @@ func (c *UnitConnection) Edges() []*UnitEdge {
 
 // VisibleTo reports whether v sees the unit.
 func (e *UnitEdge) VisibleTo(v *Viewer) bool { return e.Node.VisibleTo(v) }
+
+// UsageRecordConnection is a page of usage records.
+type UsageRecordConnection struct{ Page[UsageRecord] }
+
+// UsageRecordEdge is a usage record in a page.
+type UsageRecordEdge struct {
+	Cursor string
+	Node   *UsageRecord
+}
+
+// Edges gives the records with their cursors.
+func (c *UsageRecordConnection) Edges() []*UsageRecordEdge {
+	return edges(&c.Page, func(cursor string, n *UsageRecord) *UsageRecordEdge { return &UsageRecordEdge{cursor, n} })
+}
+
+// VisibleTo reports whether v sees the record.
+func (e *UsageRecordEdge) VisibleTo(v *Viewer) bool { return e.Node.VisibleTo(v) }

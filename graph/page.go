@@ -2,9 +2,11 @@ package graph
 
 import (
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"strconv"
 	"sync"
+	"time"
 )
 
 // Sizes of pages.
@@ -49,13 +51,17 @@ const (
 	ByCreation    Order = 'c'
 	ByCreationDes Order = 'C'
 	ByUserAndKey  Order = 'g'
+	ByTimeDesc    Order = 't' // by the time at which something happened
 )
 
 // Descends reports whether the largest or newest element comes first.
-func (o Order) Descends() bool { return o == ByNameDesc || o == ByCreationDes }
+func (o Order) Descends() bool { return o == ByNameDesc || o == ByCreationDes || o == ByTimeDesc }
 
 // Named reports whether the order begins with a name.
 func (o Order) Named() bool { return o == ByName || o == ByNameDesc }
+
+// Timed reports whether the order begins with a time.
+func (o Order) Timed() bool { return o == ByTimeDesc }
 
 // Window checks the arguments. BadUserInput with the argument's path for sizes out of range, for both first and last,
 // and for a cursor that is malformed or of another order.
@@ -82,11 +88,23 @@ func (a PageArgs) Window(order Order) (Window, error) {
 	return w, err
 }
 
-// Cursor is a place in a list: the sort name, where the order has one, and the id of a visible row.
+// Cursor is a place in a list: the sort name or time, where the order has one, and the id of a visible row.
 type Cursor struct {
 	ID     UUID
-	Second UUID // the key, in lists by user and key
+	Second UUID // the key, in lists by user and key; the time, in lists by time
 	Name   string
+}
+
+// TimedCursor is a place in a list by time.
+func TimedCursor(at time.Time, id UUID) Cursor {
+	c := Cursor{ID: id}
+	binary.BigEndian.PutUint64(c.Second[:8], uint64(at.UnixMicro()))
+	return c
+}
+
+// At gives the time of a place in a list by time.
+func (c *Cursor) At() time.Time {
+	return time.UnixMicro(int64(binary.BigEndian.Uint64(c.Second[:8]))).UTC()
 }
 
 const cursorIDs = 1 + 16 + 16

@@ -3,9 +3,8 @@ package graph
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"regexp"
 	"time"
-
-	"github.com/shopspring/decimal"
 )
 
 // Product is something that is billed when it is used. The provider defines its own.
@@ -17,6 +16,16 @@ type Product struct {
 
 // DefineProductInput is a product's code and name.
 type DefineProductInput struct{ Code, Name string }
+
+var productCode = regexp.MustCompile(`^[A-Z][A-Z0-9_]*$`)
+
+// Check reports Invalid for a code that is not of capitals, digits and underscores.
+func (in DefineProductInput) Check() error {
+	if !productCode.MatchString(in.Code) {
+		return refuse(Invalid, "input.code", "A code has capitals, digits and underscores, and begins with a letter.")
+	}
+	return nil
+}
 
 // UsageDirection is the direction of traffic.
 type UsageDirection string
@@ -38,18 +47,6 @@ const (
 
 // UnknownCountry is the country of records that came without one.
 const UnknownCountry = "ZZ"
-
-// CostPlaces is how many decimal places a price has: the database keeps whole numbers of 10⁻⁸ units of the currency.
-const CostPlaces = 8
-
-// Money is an amount in a currency.
-type Money struct {
-	Amount   decimal.Decimal
-	Currency string
-}
-
-// Cost gives a whole number of 10⁻⁸ units of a currency as an amount.
-func Cost(units int64) decimal.Decimal { return decimal.New(units, -CostPlaces) }
 
 // UsageTag is a label of a record, by which the provider's customers tell uses apart.
 type UsageTag struct{ Name, Value string }

@@ -36,9 +36,7 @@ const DownloadLifetime = 5 * time.Minute
 type DownloadRequest struct {
 	Format      ExportFormat
 	Compression Compression
-	From        time.Time
-	To          time.Time
-	Filter      UsageFilter
+	Filter      UsageFilter // with both ends of the period
 }
 
 // DownloadPlace is the last record that somebody has received, after which an interrupted download goes on; and the moment that the
@@ -63,6 +61,5 @@ func NewDownloadRequest(format ExportFormat, compression Compression, f UsageFil
 	case f.To.After(f.From.AddDate(0, 0, maxReportDays)):
 		return r, refuse(BadUserInput, "filter.to", "A download covers at most 400 days.")
 	}
-	r.From, r.To = *f.From, *f.To
 	return r, nil
 }

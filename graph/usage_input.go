@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -46,6 +47,18 @@ type Ingested struct {
 	Accepted   int // new records
 	Duplicates int // records that were there already
 	Refused    []*UsageRefusal
+}
+
+// Problems gives what keeps a strict batch from being added: every refusal. Others are added without what is refused.
+func (d Ingested) Problems(strict bool) []UserError {
+	if !strict {
+		return nil
+	}
+	list := make([]UserError, len(d.Refused))
+	for i, r := range d.Refused {
+		list[i] = refuse(r.Code, "input.records."+strconv.Itoa(r.Index)+"."+r.Field, r.Message).UserError()
+	}
+	return list
 }
 
 // Limits of a record.

@@ -29,8 +29,10 @@ func (t *UsageTags) Scan(src any) error {
 	return json.Unmarshal(text, t)
 }
 
-// List gives the tags by name.
-func (t UsageTags) List() []*UsageTag {
+// TagList gives the tags by name.
+func (r *UsageRecord) TagList() []*UsageTag { return r.Tags.list() }
+
+func (t UsageTags) list() []*UsageTag {
 	list := make([]*UsageTag, 0, len(t))
 	for _, name := range slices.Sorted(maps.Keys(t)) {
 		list = append(list, &UsageTag{name, t[name]})

@@ -18,7 +18,8 @@ import (
 var models = map[string]any{
 	"Account": &graph.Account{}, "User": &graph.User{}, "ApiKey": &graph.ApiKey{}, "Grant": &graph.Grant{},
 	"Invitation": &graph.Invitation{}, "AccessToken": &graph.AccessToken{}, "AccessTokenEdge": &graph.AccessTokenEdge{}, "AccountEdge": &graph.AccountEdge{},
-	"Unit": &graph.Unit{}, "UnitEdge": &graph.UnitEdge{}, "UnitGrant": &graph.UnitGrant{},
+	"UsageReportRow": &graph.UsageReportRow{}, "Unit": &graph.Unit{}, "UnitEdge": &graph.UnitEdge{}, "UnitGrant": &graph.UnitGrant{},
+	"UsageRecord": &graph.UsageRecord{}, "UsageRecordEdge": &graph.UsageRecordEdge{},
 	"AuditEvent": &graph.AuditEvent{}, "Operator": &graph.Operator{},
 	"UserEdge": &graph.UserEdge{}, "ApiKeyEdge": &graph.ApiKeyEdge{}, "GrantEdge": &graph.GrantEdge{},
 	"KeyRequest": &graph.KeyRequest{}, "KeyRequestEdge": &graph.KeyRequestEdge{}, "InvitationEdge": &graph.InvitationEdge{}, "AuditEventEdge": &graph.AuditEventEdge{},

@@ -28,6 +28,7 @@ var (
 	typesOfAccount    = []string{"Account", "Node"}
 	typesOfUnit       = []string{"Unit", "Node"}
 	typesOfUnitGrant  = []string{"UnitGrant", "Node"}
+	typesOfUsage      = []string{"UsageRecord", "Node"}
 )
 
 // nestedPage is what a field asks for that gives a page below each of several parents.
@@ -130,6 +131,16 @@ func (r *Resolver) lookKeyField(ctx context.Context, keys []*graph.ApiKey, f gra
 		return err
 	case "viewerGrant":
 		return r.lookOwnGrants(ctx, keys, f)
+	case "usage":
+		s := &siblings[graph.ApiKey, graph.UsageRecordConnection]{all: keys}
+		for _, k := range keys {
+			k.Nested.Put(f.Field, s)
+		}
+	case "usageReport":
+		s := &siblings[graph.ApiKey, graph.UsageReport]{all: keys}
+		for _, k := range keys {
+			k.Nested.Put(f.Field, s)
+		}
 	case "unit":
 		return hangUnits(ctx, r, f, keys[0].AccountID, keys, func(k *graph.ApiKey) (*graph.Nested, *graph.UUID) { return &k.Nested, k.UnitID })
 	}

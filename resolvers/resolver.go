@@ -61,6 +61,9 @@ func (r *Resolver) Unit() generated.UnitResolver { return unit{r} }
 // Grant answers those fields of the type Grant that are read when asked for.
 func (r *Resolver) Grant() generated.GrantResolver { return grant{r} }
 
+// UsageRecord answers those fields of the type UsageRecord that are read when asked for.
+func (r *Resolver) UsageRecord() generated.UsageRecordResolver { return usageRecord{r} }
+
 // Viewer answers those fields of the type Viewer that are read when asked for.
 func (r *Resolver) Viewer() generated.ViewerResolver { return viewerFields{r} }
 
@@ -72,5 +75,6 @@ type (
 	apiKey       struct{ *Resolver }
 	unit         struct{ *Resolver }
 	grant        struct{ *Resolver }
+	usageRecord  struct{ *Resolver }
 	viewerFields struct{ *Resolver }
 )

@@ -23,6 +23,16 @@ func (r *Resolver) lookUnitField(ctx context.Context, units []*graph.Unit, f gra
 		return r.hangChildren(ctx, units, f)
 	case "apiKeys":
 		return r.hangKeys(ctx, units, f)
+	case "usage":
+		s := &siblings[graph.Unit, graph.UsageRecordConnection]{all: units}
+		for _, u := range units {
+			u.Nested.Put(f.Field, s)
+		}
+	case "usageReport":
+		s := &siblings[graph.Unit, graph.UsageReport]{all: units}
+		for _, u := range units {
+			u.Nested.Put(f.Field, s)
+		}
 	case "unitGrants":
 		grants, err := r.DB.UnitGrantsOfUnits(ctx, viewer(ctx), units)
 		if err != nil {

@@ -188,6 +188,28 @@ func (this CreateAPIKeyPayload) GetUserErrors() []graph.UserError {
 	return interfaceSlice
 }
 
+// A product.
+type DefineProductPayload struct {
+	// Problems; empty on success.
+	UserErrors []graph.UserError `json:"userErrors"`
+	// The product.
+	Product *graph.Product `json:"product,omitempty"`
+}
+
+func (DefineProductPayload) IsPayload() {}
+
+// Problems that the caller can correct; nothing was changed when there are any.
+func (this DefineProductPayload) GetUserErrors() []graph.UserError {
+	if this.UserErrors == nil {
+		return nil
+	}
+	interfaceSlice := make([]graph.UserError, 0, len(this.UserErrors))
+	for _, concrete := range this.UserErrors {
+		interfaceSlice = append(interfaceSlice, concrete)
+	}
+	return interfaceSlice
+}
+
 // A deleted unit.
 type DeleteUnitPayload struct {
 	// Problems; empty on success.
@@ -200,6 +222,32 @@ func (DeleteUnitPayload) IsPayload() {}
 
 // Problems that the caller can correct; nothing was changed when there are any.
 func (this DeleteUnitPayload) GetUserErrors() []graph.UserError {
+	if this.UserErrors == nil {
+		return nil
+	}
+	interfaceSlice := make([]graph.UserError, 0, len(this.UserErrors))
+	for _, concrete := range this.UserErrors {
+		interfaceSlice = append(interfaceSlice, concrete)
+	}
+	return interfaceSlice
+}
+
+// What became of a batch of usage records.
+type IngestUsagePayload struct {
+	// Problems with the batch; when it is strict, those of its records too.
+	UserErrors []graph.UserError `json:"userErrors"`
+	// How many records are new.
+	Accepted *int `json:"accepted,omitempty"`
+	// How many records were there already.
+	Duplicates *int `json:"duplicates,omitempty"`
+	// Records that were refused, by index.
+	Refused []*graph.UsageRefusal `json:"refused,omitempty"`
+}
+
+func (IngestUsagePayload) IsPayload() {}
+
+// Problems that the caller can correct; nothing was changed when there are any.
+func (this IngestUsagePayload) GetUserErrors() []graph.UserError {
 	if this.UserErrors == nil {
 		return nil
 	}

@@ -28,6 +28,7 @@ type ResolverRoot interface {
 	Mutation() MutationResolver
 	Query() QueryResolver
 	Unit() UnitResolver
+	UsageRecord() UsageRecordResolver
 	User() UserResolver
 	Viewer() ViewerResolver
 }
@@ -75,7 +76,9 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("CreateApiKeyInput", ec.unmarshalInputCreateApiKeyInput),
 			graphql.NewInputUnmarshaler("CreateUnitInput", ec.unmarshalInputCreateUnitInput),
 			graphql.NewInputUnmarshaler("DecideKeyRequestInput", ec.unmarshalInputDecideKeyRequestInput),
+			graphql.NewInputUnmarshaler("DefineProductInput", ec.unmarshalInputDefineProductInput),
 			graphql.NewInputUnmarshaler("GrantFilter", ec.unmarshalInputGrantFilter),
+			graphql.NewInputUnmarshaler("IngestUsageInput", ec.unmarshalInputIngestUsageInput),
 			graphql.NewInputUnmarshaler("InvitationIdInput", ec.unmarshalInputInvitationIdInput),
 			graphql.NewInputUnmarshaler("InviteUserInput", ec.unmarshalInputInviteUserInput),
 			graphql.NewInputUnmarshaler("KeyRequestIdInput", ec.unmarshalInputKeyRequestIdInput),
@@ -100,6 +103,11 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("UpdateApiKeyInput", ec.unmarshalInputUpdateApiKeyInput),
 			graphql.NewInputUnmarshaler("UpdateProfileInput", ec.unmarshalInputUpdateProfileInput),
 			graphql.NewInputUnmarshaler("UpdateUnitInput", ec.unmarshalInputUpdateUnitInput),
+			graphql.NewInputUnmarshaler("UsageFilter", ec.unmarshalInputUsageFilter),
+			graphql.NewInputUnmarshaler("UsageRecordInput", ec.unmarshalInputUsageRecordInput),
+			graphql.NewInputUnmarshaler("UsageReportInput", ec.unmarshalInputUsageReportInput),
+			graphql.NewInputUnmarshaler("UsageTagFilter", ec.unmarshalInputUsageTagFilter),
+			graphql.NewInputUnmarshaler("UsageTagInput", ec.unmarshalInputUsageTagInput),
 			graphql.NewInputUnmarshaler("UserFilter", ec.unmarshalInputUserFilter),
 			graphql.NewInputUnmarshaler("UserIdInput", ec.unmarshalInputUserIdInput),
 			graphql.NewInputUnmarshaler("UserOrder", ec.unmarshalInputUserOrder),
@@ -267,6 +275,21 @@ scalar DateTime @specifiedBy(url: "https://www.rfc-editor.org/rfc/rfc3339")
 "Three-letter ISO 4217 currency code in capitals."
 scalar CurrencyCode @specifiedBy(url: "https://www.iso.org/iso-4217-currency-codes.html")
 
+"""
+A whole number of 64 bits, written as a JSON number. Some languages read large ones inexactly: no count here is that large,
+sums of quantities may be.
+"""
+scalar Int64
+
+"""
+A decimal number as a string without exponent, such as ` + "`" + `"0.0125"` + "`" + `; exact. In variables a JSON number is taken too, as it is
+written.
+"""
+scalar Decimal
+
+"Two-letter country code of ISO 3166 in capitals; ZZ when the country is unknown."
+scalar CountryCode @specifiedBy(url: "https://www.iso.org/iso-3166-country-codes.html")
+
 "An absolute http or https address."
 scalar URL @specifiedBy(url: "https://www.rfc-editor.org/rfc/rfc3986")
 
@@ -370,6 +393,14 @@ type LimitError implements UserError {
 interface Payload {
   "Problems that the caller can correct; nothing was changed when there are any."
   userErrors: [UserError!]!
+}
+
+"An amount of money."
+type Money {
+  "Amount; prices have at most 8 decimal places."
+  amount: Decimal!
+  "Currency."
+  currency: CurrencyCode!
 }
 
 "What the server is."
@@ -625,6 +656,29 @@ type Account implements Node @subject {
     "Restriction."
     filter: AuditEventFilter
   ): AuditEventConnection @cost(page: true) @requires(by: [USER, OPERATOR], capability: VIEW_AUDIT, scope: SUPPORT)
+  "Usage records of visible keys, newest first. Requires VIEW_USAGE."
+  usage(
+    "Page size from the start; 20 when absent. At most ` + "`" + `serverInfo.maxPageSize` + "`" + `."
+    first: Int @constraint(rule: "min=1")
+    "Continue after this cursor."
+    after: String
+    "Restriction; the last 24 hours when it names no period."
+    filter: UsageFilter
+  ): UsageRecordConnection @cost(weight: 2, page: true) @requires(by: [USER, TOKEN, KEY, OPERATOR], capability: VIEW_USAGE, scope: SUPPORT)
+  "Totals over visible keys, deleted ones included. Requires VIEW_USAGE."
+  usageReport(
+    "Period, grouping and restriction."
+    input: UsageReportInput!
+  ): UsageReport @cost(weight: 20) @requires(by: [USER, TOKEN, KEY, OPERATOR], capability: VIEW_USAGE, scope: SUPPORT)
+  "A file of the usage records of visible keys. Requires VIEW_USAGE."
+  usageDownload(
+    "Format."
+    format: ExportFormat! = CSV
+    "Compression; a Parquet file is compressed inside."
+    compression: Compression! = NONE
+    "Restriction; ` + "`" + `from` + "`" + ` and ` + "`" + `to` + "`" + ` are needed, at most 400 days apart."
+    filter: UsageFilter!
+  ): UsageDownload @cost(weight: 20) @requires(by: [USER, TOKEN, KEY], capability: VIEW_USAGE)
   "Limits set by the provider."
   limits: AccountLimits!
 }
@@ -872,6 +926,20 @@ type Unit implements Node @subject {
     "Whether keys of units below are listed too."
     includeDescendants: Boolean! = false
   ): ApiKeyConnection! @cost(page: true)
+  "Usage records of visible keys in and below the unit, newest first. Null without VIEW_USAGE."
+  usage(
+    "Page size from the start; 20 when absent. At most ` + "`" + `serverInfo.maxPageSize` + "`" + `."
+    first: Int @constraint(rule: "min=1")
+    "Continue after this cursor."
+    after: String
+    "Restriction; the last 24 hours when it names no period."
+    filter: UsageFilter
+  ): UsageRecordConnection @cost(weight: 2, page: true) @requires(by: [USER, TOKEN, KEY, OPERATOR], capability: VIEW_USAGE, scope: SUPPORT, otherwise: NULL)
+  "Totals over visible keys in and below the unit, deleted ones included. Null without VIEW_USAGE."
+  usageReport(
+    "Period, grouping and restriction."
+    input: UsageReportInput!
+  ): UsageReport @cost(weight: 20) @requires(by: [USER, TOKEN, KEY, OPERATOR], capability: VIEW_USAGE, scope: SUPPORT, otherwise: NULL)
   "Rules of all users for keys in and below the unit, in the order in which the users joined. Null without MANAGE_GRANTS."
   unitGrants: [UnitGrant!] @visible @requires(by: [USER, OPERATOR], capability: MANAGE_GRANTS, scope: SUPPORT, otherwise: NULL)
 }
@@ -947,6 +1015,20 @@ type ApiKey implements Node @subject {
     "Only enabled, or only disabled ones."
     enabled: Boolean
   ): GrantConnection! @cost(page: true)
+  "Usage records of the key, newest first. Null without VIEW_USAGE."
+  usage(
+    "Page size from the start; 20 when absent. At most ` + "`" + `serverInfo.maxPageSize` + "`" + `."
+    first: Int @constraint(rule: "min=1")
+    "Continue after this cursor."
+    after: String
+    "Restriction; the last 24 hours when it names no period."
+    filter: UsageFilter
+  ): UsageRecordConnection @cost(weight: 2, page: true) @requires(by: [USER, TOKEN, KEY, OPERATOR], capability: VIEW_USAGE, scope: SUPPORT, otherwise: NULL)
+  "Totals of the key. Null without VIEW_USAGE."
+  usageReport(
+    "Period, grouping and restriction."
+    input: UsageReportInput!
+  ): UsageReport @cost(weight: 20) @requires(by: [USER, TOKEN, KEY, OPERATOR], capability: VIEW_USAGE, scope: SUPPORT, otherwise: NULL)
 }
 
 "Restriction of keys. All parts must match."
@@ -1158,6 +1240,268 @@ type UnitGrant implements Node @subject {
 }
 
 # ---------------------------------------------------------------------------
+# Usage
+# ---------------------------------------------------------------------------
+
+"Something that is billed when it is used. The provider defines its own products; a record names one by its code."
+type Product {
+  "Code, such as SMS."
+  code: String!
+  "Name for people."
+  name: String!
+  "When it was defined."
+  createdAt: DateTime!
+}
+
+"Direction of traffic."
+enum UsageDirection {
+  "From the account."
+  OUTBOUND
+  "To the account."
+  INBOUND
+}
+
+"Outcome of one use."
+enum UsageStatus {
+  "Completed."
+  SUCCEEDED
+  "Not completed."
+  FAILED
+}
+
+"""
+One billed use of a key. Visible exactly when its key is visible and the caller holds VIEW_USAGE. A record that was corrected is no
+longer there: the correction counts in its place, and has an ID of its own.
+"""
+type UsageRecord implements Node @subject {
+  "Global ID."
+  id: ID!
+  "The key that was used; it may be deleted by now."
+  key: ApiKey @visible
+  "Code of the product."
+  product: String!
+  "Direction; null when it has no meaning for the product."
+  direction: UsageDirection
+  "Destination or origin."
+  country: CountryCode!
+  "Number of units: messages, seconds, look-ups."
+  quantity: Int64!
+  "Price, in the currency of the account; negative when it is a credit."
+  cost: Money!
+  "Outcome."
+  status: UsageStatus!
+  "When it happened."
+  occurredAt: DateTime!
+  "When the provider sent it."
+  recordedAt: DateTime!
+  "The provider's reference; unique in the account and the month (UTC) in which it happened."
+  reference: String!
+  "Labels, by name."
+  tags: [UsageTag!]!
+  "Reference of the record that this one corrects; null when it corrects none."
+  replaces: String
+}
+
+"Label of a usage record."
+type UsageTag {
+  "Name."
+  name: String!
+  "Value."
+  value: String!
+}
+
+"Restriction of usage. All parts must match; IDs of hidden or unknown keys and units match nothing."
+input UsageFilter {
+  "From this instant, inclusive; 24 hours before ` + "`" + `to` + "`" + `, or before now, when absent."
+  from: DateTime
+  "To this instant, exclusive; without end when absent."
+  to: DateTime
+  "Only these keys."
+  keyIds: [ID!] @constraint(rule: "max=500")
+  "Only keys in or below this unit."
+  unitId: ID
+  "Only products with these codes."
+  products: [String!] @constraint(rule: "max=100")
+  "Only these countries."
+  countries: [CountryCode!] @constraint(rule: "max=250")
+  "Only this outcome."
+  status: UsageStatus
+  "Only this direction."
+  direction: UsageDirection
+  "Only records with this tag."
+  tag: UsageTagFilter
+}
+
+"A tag that records have."
+input UsageTagFilter {
+  "Name."
+  name: String! @constraint(rule: "min=1,max=100")
+  "Value; any when absent."
+  value: String @constraint(rule: "max=100")
+}
+
+"A page of usage records. There is no total count: use ` + "`" + `usageReport` + "`" + `."
+type UsageRecordConnection {
+  "Elements with cursors."
+  edges: [UsageRecordEdge!]! @visible
+  "Elements."
+  nodes: [UsageRecord!]! @visible
+  "Position."
+  pageInfo: PageInfo!
+}
+
+"A usage record in a page."
+type UsageRecordEdge {
+  "Cursor."
+  cursor: String!
+  "The record."
+  node: UsageRecord! @visible
+}
+
+"How a report is split."
+enum UsageGrouping {
+  "By calendar month of the time zone."
+  MONTH
+  "By calendar day of the time zone, which has 23 or 25 hours where the clock changes."
+  DAY
+  "By hour of the clock in the time zone; the hour that comes twice in autumn is two."
+  HOUR
+  "By unit: the one that holds the key now."
+  UNIT
+  "By key."
+  KEY
+  "By product."
+  PRODUCT
+  "By country."
+  COUNTRY
+  "By the value of the tag that ` + "`" + `tag` + "`" + ` names."
+  TAG
+}
+
+"Period, grouping and restriction of a report. All restrictions must match; IDs of hidden or unknown keys and units match nothing."
+input UsageReportInput {
+  "From this instant, inclusive."
+  from: DateTime!
+  "To this instant, exclusive; at most 400 days later, 31 days when grouped by hour."
+  to: DateTime!
+  "Groupings, outermost first; at most one of MONTH, DAY and HOUR. One row of totals when empty."
+  groupBy: [UsageGrouping!]! = [] @constraint(rule: "max=4,unique")
+  "Name of the tag to group by TAG."
+  tag: String @constraint(rule: "min=1,max=100")
+  "IANA name of the time zone that months, days and hours follow."
+  timeZone: String! = "UTC" @constraint(rule: "max=100")
+  "Only these keys."
+  keyIds: [ID!] @constraint(rule: "max=500")
+  "Only keys in or below this unit."
+  unitId: ID
+  "Only products with these codes."
+  products: [String!] @constraint(rule: "max=100")
+  "Only these countries."
+  countries: [CountryCode!] @constraint(rule: "max=250")
+  "Only this outcome."
+  status: UsageStatus
+  "Only this direction."
+  direction: UsageDirection
+  "Most rows to return."
+  limit: Int! = 1000 @constraint(rule: "min=1,max=10000")
+}
+
+"Totals over visible keys only; hidden keys contribute to no number in it. Usage that comes late, and corrections, count at once."
+type UsageReport {
+  "Start of the period."
+  from: DateTime!
+  "End of the period."
+  to: DateTime!
+  "Whether the period goes on: more is still to happen in it."
+  open: Boolean!
+  "Rows in the order of the groupings: times, codes and values ascending, units and keys in the order of their creation. Without groupings one row, none when nothing was used."
+  rows: [UsageReportRow!]! @visible
+  "Totals over all rows, those beyond ` + "`" + `limit` + "`" + ` included."
+  totals: UsageTotals!
+  "Whether rows were left out because of ` + "`" + `limit` + "`" + `."
+  truncated: Boolean!
+}
+
+"One row of a report. Fields of absent groupings are null."
+type UsageReportRow @subject {
+  "Start of the month, day or hour; of the report where it begins within one."
+  periodStart: DateTime
+  "End of the month, day or hour; of the report where it ends within one."
+  periodEnd: DateTime
+  "Whether the period goes on: more is still to happen in it."
+  open: Boolean!
+  "The unit; null for keys directly below the account."
+  unit: Unit @visible
+  "The key."
+  key: ApiKey @visible
+  "Code of the product."
+  product: String
+  "The country."
+  country: CountryCode
+  "Value of the tag; null for records without it."
+  tag: String
+  "Totals of the row."
+  totals: UsageTotals!
+}
+
+"Sums over usage records."
+type UsageTotals {
+  "Number of records."
+  records: Int64!
+  "Number of records that succeeded."
+  succeeded: Int64!
+  "Sum of units."
+  quantity: Int64!
+  "Sum of prices."
+  cost: Money!
+}
+
+"Format of a downloaded file."
+enum ExportFormat {
+  "Comma-separated values with a header line (RFC 4180), safe for spreadsheets: a text that would be a formula begins with an apostrophe."
+  CSV
+  "One JSON object per line."
+  JSON_LINES
+  "Apache Parquet."
+  PARQUET
+}
+
+"Compression of a downloaded file."
+enum Compression {
+  "None."
+  NONE
+  "gzip (RFC 1952)."
+  GZIP
+  "Zstandard (RFC 8878)."
+  ZSTD
+}
+
+"""
+A file of usage records, oldest first, written while it is fetched: nothing is stored, visibility is decided when the fetch begins,
+and the file shows one moment of the data.
+"""
+type UsageDownload {
+  "Where to fetch it by GET, without further credentials, for 5 minutes. It ends with the session, token or key that asked for it."
+  url: URL!
+  "When the address stops working; the same field gives a new one."
+  expiresAt: DateTime!
+  "Number of records as of now, for a progress bar."
+  records: Int64!
+}
+
+"Why a record was not added."
+type UsageRefusal {
+  "Number of the record in the batch, from 0."
+  index: Int!
+  "Code."
+  code: UserErrorCode!
+  "Field of the record, such as ` + "`" + `quantity` + "`" + `."
+  field: String!
+  "Sentence about the problem."
+  message: String!
+}
+
+# ---------------------------------------------------------------------------
 # Machines: access tokens, and whether a key is good
 # ---------------------------------------------------------------------------
 
@@ -1309,6 +1653,8 @@ enum AuditAction {
   TOKEN_CREATED
   "An access token was revoked."
   TOKEN_REVOKED
+  "Usage was downloaded."
+  USAGE_DOWNLOADED
   "The provider suspended or reactivated the account, or changed its limits."
   ACCOUNT_CHANGED
 }
@@ -1433,6 +1779,8 @@ type Query {
     "Secret."
     secret: String! @sensitive @constraint(rule: "min=1,max=200")
   ): ApiKeyVerification @requires(by: [OPERATOR], scope: VERIFY)
+  "Products that usage is recorded of, by code."
+  products: [Product!] @requires(by: [USER, TOKEN, KEY, OPERATOR])
   "What an invitation offers; null when its link is not valid, or no longer."
   invitationPreview(
     "Token: what follows ` + "`" + `#` + "`" + ` in the invitation's link."
@@ -1677,6 +2025,21 @@ type Mutation {
     "Account and new values."
     input: UpdateAccountInput!
   ): AccountPayload @requires(by: [OPERATOR], scope: ADMIN)
+  "Makes a product, or gives it another name. For operators with ADMIN."
+  defineProduct(
+    "Code and name."
+    input: DefineProductInput!
+  ): DefineProductPayload @requires(by: [OPERATOR], scope: ADMIN)
+  """
+  Adds usage records of any accounts, with their sums. What is accepted is durable. A record that is there already is counted and adds
+  nothing, so a batch can be sent again. One that cannot be added is refused and does not stop the others, unless ` + "`" + `strict` + "`" + `. Late
+  usage of disabled and deleted keys, and of suspended accounts, is accepted. A request has at most 1 MiB, which holds some 4,000
+  records: ` + "`" + `POST /usage/records` + "`" + ` takes any number. For operators with INGEST.
+  """
+  ingestUsage(
+    "The records."
+    input: IngestUsageInput!
+  ): IngestUsagePayload @cost(weight: 50) @requires(by: [OPERATOR], scope: INGEST)
 }
 
 # ---------------------------------------------------------------------------
@@ -2033,6 +2396,58 @@ input UpdateAccountInput {
   primaryUserId: ID
 }
 
+"A product."
+input DefineProductInput {
+  "Code: capitals, digits and underscores, beginning with a letter."
+  code: String! @constraint(rule: "min=1,max=64")
+  "Name for people."
+  name: String! @constraint(rule: "min=1,max=100")
+}
+
+"Usage to add."
+input IngestUsageInput {
+  "The records; a correction may name one before it."
+  records: [UsageRecordInput!]! @constraint(rule: "min=1,max=5000")
+  "Whether nothing is added when a record is refused."
+  strict: Boolean! = false
+}
+
+"A usage record to add. Each is checked by itself: what is wrong with it is told in ` + "`" + `refused` + "`" + `."
+input UsageRecordInput {
+  "Public part of the key that was used, which names the account; NOT_FOUND when there is none."
+  key: String!
+  "The provider's reference, 1 to 100 characters, unique in the account and the month (UTC) of ` + "`" + `occurredAt` + "`" + `: a record with the same content is a duplicate, one with other content is refused as a CONFLICT."
+  reference: String!
+  "Code of the product; NOT_FOUND when it was not defined."
+  product: String!
+  "Direction; null when it has no meaning for the product."
+  direction: UsageDirection
+  "Destination or origin: two-letter code of ISO 3166 in capitals."
+  country: String! = "ZZ"
+  "Number of units, from 0 to 1,000,000,000,000."
+  quantity: Int64!
+  "Price in the currency of the account, with at most 8 decimal places; negative for a credit."
+  cost: Decimal!
+  "Currency of the price; a record in another one than the account's is refused. The account's when absent."
+  currency: String
+  "Outcome."
+  status: UsageStatus! = SUCCEEDED
+  "When it happened: at most a day ahead, and not before the oldest month that is kept."
+  occurredAt: DateTime!
+  "Labels, at most 8."
+  tags: [UsageTagInput!]! = []
+  "Reference of the record of the same account that this one corrects, and which no longer counts. NOT_FOUND when there is none, INVALID_STATE when it was corrected before: correct the correction then. CONFLICT when records of several months have the reference."
+  replaces: String
+}
+
+"Label of a usage record to add."
+input UsageTagInput {
+  "Name, 1 to 100 characters; each name once."
+  name: String!
+  "Value, at most 100 characters."
+  value: String!
+}
+
 # ---------------------------------------------------------------------------
 # Payloads of mutations
 # ---------------------------------------------------------------------------
@@ -2244,6 +2659,26 @@ type CreateAccountPayload implements Payload {
   "Link for the primary user; shown this once, or again to a call that is repeated with its idempotency key. Stored only as a hash."
   link: URL @sensitive
 }
+
+"A product."
+type DefineProductPayload implements Payload {
+  "Problems; empty on success."
+  userErrors: [UserError!]!
+  "The product."
+  product: Product
+}
+
+"What became of a batch of usage records."
+type IngestUsagePayload implements Payload {
+  "Problems with the batch; when it is strict, those of its records too."
+  userErrors: [UserError!]!
+  "How many records are new."
+  accepted: Int
+  "How many records were there already."
+  duplicates: Int
+  "Records that were refused, by index."
+  refused: [UsageRefusal!]
+}
 `, BuiltIn: false},
 }
 var parsedSchema = gqlparser.MustLoadSchema(sources...)
@@ -2358,6 +2793,12 @@ func (ec *executionContext) childFields_Account(ctx context.Context, field graph
 		return ec.fieldContext_Account_accessTokens(ctx, field)
 	case "auditEvents":
 		return ec.fieldContext_Account_auditEvents(ctx, field)
+	case "usage":
+		return ec.fieldContext_Account_usage(ctx, field)
+	case "usageReport":
+		return ec.fieldContext_Account_usageReport(ctx, field)
+	case "usageDownload":
+		return ec.fieldContext_Account_usageDownload(ctx, field)
 	case "limits":
 		return ec.fieldContext_Account_limits(ctx, field)
 	}
@@ -2444,6 +2885,10 @@ func (ec *executionContext) childFields_ApiKey(ctx context.Context, field graphq
 		return ec.fieldContext_ApiKey_viewerCanManage(ctx, field)
 	case "grants":
 		return ec.fieldContext_ApiKey_grants(ctx, field)
+	case "usage":
+		return ec.fieldContext_ApiKey_usage(ctx, field)
+	case "usageReport":
+		return ec.fieldContext_ApiKey_usageReport(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ApiKey", field.Name)
 }
@@ -2606,6 +3051,16 @@ func (ec *executionContext) childFields_CreateApiKeyPayload(ctx context.Context,
 	return nil, fmt.Errorf("no field named %q was found under type CreateApiKeyPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_DefineProductPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "userErrors":
+		return ec.fieldContext_DefineProductPayload_userErrors(ctx, field)
+	case "product":
+		return ec.fieldContext_DefineProductPayload_product(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DefineProductPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_DeleteUnitPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "userErrors":
@@ -2664,6 +3119,20 @@ func (ec *executionContext) childFields_GrantEdge(ctx context.Context, field gra
 		return ec.fieldContext_GrantEdge_node(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type GrantEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_IngestUsagePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "userErrors":
+		return ec.fieldContext_IngestUsagePayload_userErrors(ctx, field)
+	case "accepted":
+		return ec.fieldContext_IngestUsagePayload_accepted(ctx, field)
+	case "duplicates":
+		return ec.fieldContext_IngestUsagePayload_duplicates(ctx, field)
+	case "refused":
+		return ec.fieldContext_IngestUsagePayload_refused(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type IngestUsagePayload", field.Name)
 }
 
 func (ec *executionContext) childFields_Invitation(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -2828,6 +3297,16 @@ func (ec *executionContext) childFields_Membership(ctx context.Context, field gr
 	return nil, fmt.Errorf("no field named %q was found under type Membership", field.Name)
 }
 
+func (ec *executionContext) childFields_Money(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "amount":
+		return ec.fieldContext_Money_amount(ctx, field)
+	case "currency":
+		return ec.fieldContext_Money_currency(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Money", field.Name)
+}
+
 func (ec *executionContext) childFields_Operator(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "label":
@@ -2850,6 +3329,18 @@ func (ec *executionContext) childFields_PageInfo(ctx context.Context, field grap
 		return ec.fieldContext_PageInfo_endCursor(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PageInfo", field.Name)
+}
+
+func (ec *executionContext) childFields_Product(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "code":
+		return ec.fieldContext_Product_code(ctx, field)
+	case "name":
+		return ec.fieldContext_Product_name(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_Product_createdAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Product", field.Name)
 }
 
 func (ec *executionContext) childFields_RemoveUserPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -3008,6 +3499,10 @@ func (ec *executionContext) childFields_Unit(ctx context.Context, field graphql.
 		return ec.fieldContext_Unit_children(ctx, field)
 	case "apiKeys":
 		return ec.fieldContext_Unit_apiKeys(ctx, field)
+	case "usage":
+		return ec.fieldContext_Unit_usage(ctx, field)
+	case "usageReport":
+		return ec.fieldContext_Unit_usageReport(ctx, field)
 	case "unitGrants":
 		return ec.fieldContext_Unit_unitGrants(ctx, field)
 	}
@@ -3074,6 +3569,152 @@ func (ec *executionContext) childFields_UpdateProfilePayload(ctx context.Context
 		return ec.fieldContext_UpdateProfilePayload_user(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type UpdateProfilePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UsageDownload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "url":
+		return ec.fieldContext_UsageDownload_url(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_UsageDownload_expiresAt(ctx, field)
+	case "records":
+		return ec.fieldContext_UsageDownload_records(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UsageDownload", field.Name)
+}
+
+func (ec *executionContext) childFields_UsageRecord(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_UsageRecord_id(ctx, field)
+	case "key":
+		return ec.fieldContext_UsageRecord_key(ctx, field)
+	case "product":
+		return ec.fieldContext_UsageRecord_product(ctx, field)
+	case "direction":
+		return ec.fieldContext_UsageRecord_direction(ctx, field)
+	case "country":
+		return ec.fieldContext_UsageRecord_country(ctx, field)
+	case "quantity":
+		return ec.fieldContext_UsageRecord_quantity(ctx, field)
+	case "cost":
+		return ec.fieldContext_UsageRecord_cost(ctx, field)
+	case "status":
+		return ec.fieldContext_UsageRecord_status(ctx, field)
+	case "occurredAt":
+		return ec.fieldContext_UsageRecord_occurredAt(ctx, field)
+	case "recordedAt":
+		return ec.fieldContext_UsageRecord_recordedAt(ctx, field)
+	case "reference":
+		return ec.fieldContext_UsageRecord_reference(ctx, field)
+	case "tags":
+		return ec.fieldContext_UsageRecord_tags(ctx, field)
+	case "replaces":
+		return ec.fieldContext_UsageRecord_replaces(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UsageRecord", field.Name)
+}
+
+func (ec *executionContext) childFields_UsageRecordConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_UsageRecordConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_UsageRecordConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_UsageRecordConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UsageRecordConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_UsageRecordEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_UsageRecordEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_UsageRecordEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UsageRecordEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_UsageRefusal(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "index":
+		return ec.fieldContext_UsageRefusal_index(ctx, field)
+	case "code":
+		return ec.fieldContext_UsageRefusal_code(ctx, field)
+	case "field":
+		return ec.fieldContext_UsageRefusal_field(ctx, field)
+	case "message":
+		return ec.fieldContext_UsageRefusal_message(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UsageRefusal", field.Name)
+}
+
+func (ec *executionContext) childFields_UsageReport(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "from":
+		return ec.fieldContext_UsageReport_from(ctx, field)
+	case "to":
+		return ec.fieldContext_UsageReport_to(ctx, field)
+	case "open":
+		return ec.fieldContext_UsageReport_open(ctx, field)
+	case "rows":
+		return ec.fieldContext_UsageReport_rows(ctx, field)
+	case "totals":
+		return ec.fieldContext_UsageReport_totals(ctx, field)
+	case "truncated":
+		return ec.fieldContext_UsageReport_truncated(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UsageReport", field.Name)
+}
+
+func (ec *executionContext) childFields_UsageReportRow(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "periodStart":
+		return ec.fieldContext_UsageReportRow_periodStart(ctx, field)
+	case "periodEnd":
+		return ec.fieldContext_UsageReportRow_periodEnd(ctx, field)
+	case "open":
+		return ec.fieldContext_UsageReportRow_open(ctx, field)
+	case "unit":
+		return ec.fieldContext_UsageReportRow_unit(ctx, field)
+	case "key":
+		return ec.fieldContext_UsageReportRow_key(ctx, field)
+	case "product":
+		return ec.fieldContext_UsageReportRow_product(ctx, field)
+	case "country":
+		return ec.fieldContext_UsageReportRow_country(ctx, field)
+	case "tag":
+		return ec.fieldContext_UsageReportRow_tag(ctx, field)
+	case "totals":
+		return ec.fieldContext_UsageReportRow_totals(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UsageReportRow", field.Name)
+}
+
+func (ec *executionContext) childFields_UsageTag(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return ec.fieldContext_UsageTag_name(ctx, field)
+	case "value":
+		return ec.fieldContext_UsageTag_value(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UsageTag", field.Name)
+}
+
+func (ec *executionContext) childFields_UsageTotals(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "records":
+		return ec.fieldContext_UsageTotals_records(ctx, field)
+	case "succeeded":
+		return ec.fieldContext_UsageTotals_succeeded(ctx, field)
+	case "quantity":
+		return ec.fieldContext_UsageTotals_quantity(ctx, field)
+	case "cost":
+		return ec.fieldContext_UsageTotals_cost(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UsageTotals", field.Name)
 }
 
 func (ec *executionContext) childFields_User(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -14,6 +14,7 @@ import (
 	"grantwood/graph"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/shopspring/decimal"
 	"golang.org/x/text/currency"
 )
 
@@ -49,6 +50,58 @@ func UnmarshalCurrencyCode(v any) (string, error) {
 	text, _ := v.(string)
 	if unit, err := currency.ParseISO(text); err != nil || unit.String() != text {
 		return "", bad("A CurrencyCode is a three-letter code of ISO 4217 in capitals, such as EUR.")
+	}
+	return text, nil
+}
+
+// MarshalInt64 writes a whole number.
+func MarshalInt64(n int64) graphql.Marshaler {
+	return graphql.WriterFunc(func(w io.Writer) {
+		var b [20]byte
+		_, _ = w.Write(strconv.AppendInt(b[:0], n, 10))
+	})
+}
+
+// UnmarshalInt64 reads a whole number of 64 bits; text and fractions are refused.
+func UnmarshalInt64(v any) (int64, error) {
+	n, err := wholeNumber(v)
+	if err != nil {
+		return 0, bad("An Int64 is a whole number of 64 bits.")
+	}
+	return n, nil
+}
+
+// MarshalDecimal writes a decimal number as text.
+func MarshalDecimal(d decimal.Decimal) graphql.Marshaler {
+	return graphql.WriterFunc(func(w io.Writer) { _, _ = io.WriteString(w, `"`+d.String()+`"`) })
+}
+
+// UnmarshalDecimal reads a decimal number from text, or from a number as it is written.
+func UnmarshalDecimal(v any) (decimal.Decimal, error) {
+	text := ""
+	switch x := v.(type) {
+	case string:
+		text = x
+	case json.Number:
+		text = x.String()
+	case int64:
+		text = strconv.FormatInt(x, 10)
+	}
+	d, err := graph.ParseDecimal(text)
+	if err != nil {
+		return d, bad("A Decimal is a decimal number without exponent, as text, such as \"0.0125\".")
+	}
+	return d, nil
+}
+
+// MarshalCountryCode writes a country.
+func MarshalCountryCode(code string) graphql.Marshaler { return graphql.MarshalString(code) }
+
+// UnmarshalCountryCode reads the code of a country.
+func UnmarshalCountryCode(v any) (string, error) {
+	text, _ := v.(string)
+	if !graph.IsCountry(text) {
+		return "", bad("A CountryCode is a two-letter code of ISO 3166 in capitals, such as DE.")
 	}
 	return text, nil
 }

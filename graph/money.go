@@ -1,0 +1,33 @@
+package graph
+
+import (
+	"regexp"
+
+	"github.com/shopspring/decimal"
+)
+
+// CostPlaces is how many decimal places a price has: the database keeps whole numbers of 10⁻⁸ units of the currency.
+const CostPlaces = 8
+
+// Money is an amount in a currency.
+type Money struct {
+	Amount   decimal.Decimal
+	Currency string
+}
+
+// Cost gives a whole number of 10⁻⁸ units of a currency as an amount.
+func Cost(units int64) decimal.Decimal { return decimal.New(units, -CostPlaces) }
+
+// maxDecimalText is how long the text of a decimal number may be.
+const maxDecimalText = 60
+
+var decimalText = regexp.MustCompile(`^-?[0-9]+(\.[0-9]+)?$`)
+
+// ParseDecimal reads a decimal number without exponent, which would let a short text stand for a number of any length. Invalid for
+// what is none.
+func ParseDecimal(text string) (decimal.Decimal, error) {
+	if len(text) > maxDecimalText || !decimalText.MatchString(text) {
+		return decimal.Decimal{}, refuse(Invalid, "", "This is no decimal number.")
+	}
+	return decimal.NewFromString(text)
+}
