@@ -51,15 +51,21 @@ type UsageHead struct {
 	Currency string
 }
 
-// UsageFile receives a file: first the heads of all keys that may follow, then line by line the key and the rest of the line.
-type UsageFile interface {
+// UsageLines receives a file: first the heads of all keys that may follow, then line by line the key, as text, and the rest of the line.
+type UsageLines interface {
 	Heads([]UsageHead) error
 	Line(key [36]byte, rest []byte) error
 }
 
+// UsageRows receives a file record by record. A record is good for the call only.
+type UsageRows interface {
+	Heads([]UsageHead) error
+	Record(*graph.UsageRecord) error
+}
+
 // WriteUsage writes the lines of a CSV or JSON_LINES file, the oldest record first, from after the place on; all from one snapshot of the
 // database. It notes the download in the audit trail, unless it goes on with one.
-func (db *DB) WriteUsage(ctx context.Context, d *Download, after graph.DownloadPlace, f UsageFile) error {
+func (db *DB) WriteUsage(ctx context.Context, d *Download, after graph.DownloadPlace, f UsageLines) error {
 	line := csvLine
 	if d.Request.Format == graph.JSONLines {
 		line = jsonLine
@@ -85,6 +91,38 @@ func (db *DB) WriteUsage(ctx context.Context, d *Download, after graph.DownloadP
 				return err
 			}
 			if err := f.Line([36]byte(raw[:36]), raw[36:]); err != nil {
+				return err
+			}
+		}
+		return rows.Err()
+	})
+}
+
+// ScanUsage gives the records of a file of another format as WriteUsage writes lines.
+func (db *DB) ScanUsage(ctx context.Context, d *Download, after graph.DownloadPlace, f UsageRows) error {
+	return db.usageSnapshot(ctx, d, after, func(tx *sqlx.Tx, c conditions) error {
+		heads, err := usageHeads(ctx, tx, d.Viewer)
+		if err != nil {
+			return err
+		}
+		if err := f.Heads(heads); err != nil {
+			return err
+		}
+		rows, err := tx.QueryxContext(ctx, `
+			SELECT `+usageColumns.of("r")+`
+			FROM usage_records r
+			WHERE `+c.text+`
+			ORDER BY r.occurred_at, r.id`, c.args...)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = rows.Close() }()
+		for rows.Next() {
+			var u graph.UsageRecord
+			if err := rows.StructScan(&u); err != nil {
+				return err
+			}
+			if err := f.Record(&u); err != nil {
 				return err
 			}
 		}

@@ -42,8 +42,9 @@ type Config struct {
 // Server answers HTTP requests.
 type Server struct {
 	Config
-	resolver *resolvers.Resolver
-	routes   http.Handler
+	resolver  *resolvers.Resolver
+	routes    http.Handler
+	downloads chan struct{} // holds one for each that runs
 }
 
 // New makes a server.
@@ -52,11 +53,12 @@ func New(c Config) *Server {
 		c.MaxCost = DefaultMaxCost
 	}
 	s := &Server{Config: c, resolver: resolvers.New(resolvers.Options{DB: c.DB, Version: c.Version,
-		MaxCost: c.MaxCost, Log: c.Log})}
+		MaxCost: c.MaxCost, Log: c.Log}), downloads: make(chan struct{}, downloadsAtOnce)}
 	mux := http.NewServeMux()
 	mux.Handle("/graphql", s.authenticated(s.executor()))
 	mux.HandleFunc("GET /healthz", s.healthy)
 	mux.HandleFunc("GET /readyz", s.ready)
+	mux.HandleFunc("GET /usage/download", s.download)
 	mux.HandleFunc("GET /invitation", s.invitation)
 	mux.HandleFunc("GET /password", s.password)
 	mux.HandleFunc("GET /{$}", s.welcome)
