@@ -3,6 +3,7 @@
 package server
 
 import (
+	"context"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -44,6 +45,9 @@ type Server struct {
 	Config
 	resolver *resolvers.Resolver
 	routes   http.Handler
+	draining context.Context
+	// Drain ends uploads after the batch that is being added, because the server is going to stop.
+	Drain context.CancelFunc
 }
 
 // New makes a server.
@@ -53,8 +57,10 @@ func New(c Config) *Server {
 	}
 	s := &Server{Config: c, resolver: resolvers.New(resolvers.Options{DB: c.DB, Version: c.Version,
 		MaxCost: c.MaxCost, Log: c.Log})}
+	s.draining, s.Drain = context.WithCancel(context.Background())
 	mux := http.NewServeMux()
 	mux.Handle("/graphql", s.authenticated(s.executor()))
+	mux.HandleFunc("/usage/records", s.ingestUsage)
 	mux.HandleFunc("GET /healthz", s.healthy)
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.HandleFunc("GET /invitation", s.invitation)
