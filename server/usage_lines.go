@@ -211,7 +211,7 @@ type csvLines struct {
 
 const tagColumn = "tag:"
 
-// newCSVLines reads the header. An error is a sentence about what is wrong with it.
+// newCSVLines reads the header. The error is a brokenBody that says what is wrong with it.
 func newCSVLines(body io.Reader) (*csvLines, error) {
 	buffered := bufio.NewReader(body)
 	if start, _ := buffered.Peek(len(byteOrderMark)); bytes.Equal(start, byteOrderMark) {
@@ -222,23 +222,23 @@ func newCSVLines(body io.Reader) (*csvLines, error) {
 	l.in.FieldsPerRecord, l.in.ReuseRecord = -1, true
 	header, err := l.in.Read()
 	if err != nil {
-		return nil, errors.New("The body begins with a line that names the columns.")
+		return nil, &brokenBody{"The body begins with a line that names the columns.", err}
 	}
 	l.columns = slices.Clone(header)
 	for i, name := range l.columns {
 		if slices.Contains(l.columns[:i], name) {
-			return nil, errors.New("The column " + strconv.QuoteToASCII(name) + " is there twice.")
+			return nil, &brokenBody{"The column " + strconv.QuoteToASCII(name) + " is there twice.", nil}
 		}
 		if tag, ok := strings.CutPrefix(name, tagColumn); ok && tag != "" {
 			continue
 		}
 		if why := setField(newRecord(), name, ""); why != nil && !slices.Contains(required, name) {
-			return nil, errors.New("A record has no field " + strconv.QuoteToASCII(name) + ".")
+			return nil, &brokenBody{"A record has no field " + strconv.QuoteToASCII(name) + ".", nil}
 		}
 	}
 	for _, name := range required {
 		if !slices.Contains(l.columns, name) {
-			return nil, errors.New("There is no column " + name + ".")
+			return nil, &brokenBody{"There is no column " + name + ".", nil}
 		}
 	}
 	return l, nil
