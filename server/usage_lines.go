@@ -86,7 +86,7 @@ func setField(in *graph.UsageRecordInput, name, text string) *graph.UsageRefusal
 		}
 	case "cost":
 		if in.Cost, err = graph.ParseDecimal(text); err != nil {
-			return refusal(name, "A price is a decimal number without exponent, such as 0.0125.")
+			return refusal(name, "A price is a decimal number such as 0.0125.")
 		}
 	case "currency":
 		in.Currency = &text
