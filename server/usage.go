@@ -82,7 +82,11 @@ func (s *Server) ingestUsage(w http.ResponseWriter, r *http.Request) {
 		refuse(w, refused.status, refused.code, refused.sentence)
 		return
 	}
+	if err := u.conn.EnableFullDuplex(); err != nil {
+		s.Log.WarnContext(r.Context(), "an upload cannot be answered while it is read", "error", err)
+	}
 	h := w.Header()
+	h.Set("Connection", "close") // what is not read of the body would be taken for the next request
 	h.Set("Content-Type", ndjsonType)
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
@@ -128,9 +132,7 @@ func (u *upload) admit(w http.ResponseWriter) *uploadRefusal {
 	if charset := params["charset"]; err != nil || media != ndjsonType && media != csvType || charset != "" && !strings.EqualFold(charset, "utf-8") {
 		return &uploadRefusal{http.StatusUnsupportedMediaType, graph.BadUserInput, "The body has the type " + ndjsonType + " or " + csvType + ", in UTF-8."}
 	}
-	if err := errors.Join(u.conn.EnableFullDuplex(), u.conn.SetReadDeadline(time.Now().Add(patience))); err != nil {
-		u.Log.WarnContext(u.r.Context(), "an upload cannot be answered while it is read", "error", err)
-	}
+	_ = u.conn.SetReadDeadline(time.Now().Add(patience))
 	var body io.Reader = &patientReader{u.r.Body, u.conn}
 	switch encoding := u.r.Header.Get("Content-Encoding"); strings.ToLower(encoding) {
 	case "", "identity":
