@@ -22,6 +22,9 @@ type listing struct {
 	name    string // expression that the list is sorted by before the id, a name or a time; empty when by id alone
 	id      string // expression of the id
 	args    []any  // parameters of from
+	// outward, when it is not empty, is a table expression o: as many elements as a page has are read below each row of it, where
+	// inward says that they belong to it, and the page is taken from these. The list has its elements from a table r then.
+	outward, inward string
 }
 
 // place gives the expression that a cursor is compared with, and adds the cursor's parameters.
@@ -99,17 +102,18 @@ func readPage[T any](ctx context.Context, db *DB, l listing, w graph.Window, ask
 }
 
 func readRows[T any](ctx context.Context, db *DB, l listing, w graph.Window) ([]*T, error) {
-	var b strings.Builder
-	b.WriteString("SELECT " + l.columns + " FROM " + l.from)
+	from, end := l.from, fmt.Sprintf(" ORDER BY %s LIMIT %d", l.orderBy(w), w.Limit+1)
 	if w.After != nil {
-		b.WriteString(" AND " + l.beyond(w, w.After, true, false))
+		from += " AND " + l.beyond(w, w.After, true, false)
 	}
 	if w.Before != nil {
-		b.WriteString(" AND " + l.beyond(w, w.Before, false, false))
+		from += " AND " + l.beyond(w, w.Before, false, false)
 	}
-	fmt.Fprintf(&b, " ORDER BY %s LIMIT %d", l.orderBy(w), w.Limit+1)
+	if l.outward != "" {
+		from = l.outward + " CROSS JOIN LATERAL (SELECT r.* FROM " + from + " AND " + l.inward + end + ") r"
+	}
 	var rows []*T
-	err := db.pool.SelectContext(ctx, &rows, b.String(), l.args...)
+	err := db.pool.SelectContext(ctx, &rows, "SELECT "+l.columns+" FROM "+from+end, l.args...)
 	return rows, err
 }
 

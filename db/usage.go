@@ -50,6 +50,7 @@ func (db *DB) UsageRecords(ctx context.Context, v *graph.Viewer, account graph.U
 type conditions struct {
 	text string
 	args []any
+	keys string // what they say of keys k
 }
 
 // and adds a condition in which %s stands for the parameter.
@@ -70,6 +71,7 @@ func (c *conditions) usageMatches(v *graph.Viewer, account graph.UUID, f graph.U
 			keys[i] = id.In(account, graph.KindKey)
 		}
 		c.and(`(r.key_id IN (SELECT unnest(%s::uuid[]))) IS TRUE`, uuidArray(keys))
+		c.keys = fmt.Sprintf(` AND k.key_id = ANY($%d::uuid[])`, len(c.args))
 	}
 	if f.UnitID != nil {
 		c.and(`(r.key_id IN (`+keysBelow(`%s`)+`)) IS TRUE`, f.UnitID.In(account, graph.KindUnit))
@@ -105,15 +107,24 @@ func (db *DB) Usage(ctx context.Context, v *graph.Viewer, account graph.UUID, w 
 	}
 	c := conditions{args: about(v, account)}
 	c.usageMatches(v, account, f)
-	page, err := readPage(ctx, db, listing{
+	l := listing{
 		columns: usageColumns.of("r"),
 		from:    `usage_records r WHERE r.account_id = $1 AND ` + usageVisible(v) + c.text,
 		name:    "r.occurred_at",
 		id:      "r.id",
 		args:    c.args,
-	}, w, ask, usagePlaceOf)
+	}
+	if len(f.KeyIds) > 0 && len(f.KeyIds) <= fewKeys || v.Keys.Few(fewKeys) {
+		l.outward = `(SELECT k.key_id FROM api_keys k WHERE k.account_id = $1 AND ` + keyVisible(v, "k.key_id") + c.keys + `) o`
+		l.inward = `r.key_id = o.key_id`
+	}
+	page, err := readPage(ctx, db, l, w, ask, usagePlaceOf)
 	return &graph.UsageRecordConnection{Page: page}, fault("list usage", err)
 }
+
+// fewKeys is for how many keys a page of each, read outward from the keys, is cheaper than looking at the records of all keys: the
+// records of few are rare among those of many.
+const fewKeys = 16
 
 // UsageOfKeys reads, for each of the keys of one account, a page of its records as Usage does; for all at once.
 func (db *DB) UsageOfKeys(ctx context.Context, v *graph.Viewer, keys []*graph.ApiKey, w graph.Window, f graph.UsageFilter, ask Ask) (map[graph.UUID]*graph.UsageRecordConnection, error) {

@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/jmoiron/sqlx"
-	"github.com/lib/pq"
 	"github.com/shopspring/decimal"
 
 	"grantwood/db"
@@ -169,7 +169,7 @@ func copyRows(b *testing.B, pool *sqlx.DB, table string, from, to graph.UUID, c 
 
 func copyIn(b *testing.B, pool *sqlx.DB, table string, names []string, rows [][]any) {
 	tx := pool.MustBegin()
-	s, err := tx.Prepare(pq.CopyIn(table, names...))
+	s, err := tx.Prepare(`COPY ` + table + ` (` + strings.Join(names, ", ") + `) FROM STDIN`)
 	if err != nil {
 		b.Fatal(err)
 	}

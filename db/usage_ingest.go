@@ -71,7 +71,7 @@ func (db *DB) IngestUsage(ctx context.Context, v *graph.Viewer, records []*graph
 	}
 	rules := graph.UsageRules{Products: products, Now: v.Request.At, Oldest: graph.OldestUsage(v.Request.At, db.usageMonths)}
 	batches, refused := sortUsage(records, rules)
-	done.Refused = refused
+	done.Refused = append([]*graph.UsageRefusal{}, refused...)
 	if strict && len(refused) > 0 {
 		return done, nil
 	}

@@ -21,10 +21,10 @@ func Cost(units int64) decimal.Decimal { return decimal.New(units, -CostPlaces) 
 // maxDecimalText is how long the text of a decimal number may be.
 const maxDecimalText = 60
 
-var decimalText = regexp.MustCompile(`^-?[0-9]+(\.[0-9]+)?$`)
+// The exponent is short: a long one lets a short text stand for a number that fills the memory.
+var decimalText = regexp.MustCompile(`^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,2})?$`)
 
-// ParseDecimal reads a decimal number without exponent, which would let a short text stand for a number of any length. Invalid for
-// what is none.
+// ParseDecimal reads a decimal number as JSON writes it. Invalid for what is none.
 func ParseDecimal(text string) (decimal.Decimal, error) {
 	if len(text) > maxDecimalText || !decimalText.MatchString(text) {
 		return decimal.Decimal{}, refuse(Invalid, "", "This is no decimal number.")

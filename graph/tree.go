@@ -138,6 +138,9 @@ func (s *KeySet) Has(key UUID, at time.Time) bool {
 	return enabled
 }
 
+// Few reports whether the set has at most so many keys.
+func (s *KeySet) Few(most int) bool { return s != nil && len(s.keys) <= most }
+
 // HasUnit reports whether a key that is visible at the time is in the unit or below it. With empty it reports also a unit
 // that holds no key at all, unless one above it holds hidden ones only: that one is hidden, and so is what it holds.
 func (s *KeySet) HasUnit(unit UUID, at time.Time, empty bool) bool {

@@ -43,9 +43,11 @@ func corpus(o demoObjects) []operation {
 			... on Invitation { ` + invitationFields + ` }
 			... on KeyRequest { ` + requestFields + ` }
 			... on AccessToken { ` + tokenFields + ` keys { grants(first: 2) { ` + pageFields + ` nodes { id } } } }
+			... on UsageRecord { ` + usageFields + ` }
 			... on AuditEvent { ` + eventFields + ` } } }`, map[string]any{"id": id}})
 	}
 	list = append(list, filterOperations(o)...)
+	list = append(list, usageOperations(o)...)
 	return append(list, mutationOperations(o)...)
 }
 

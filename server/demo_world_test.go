@@ -27,7 +27,7 @@ var demoTemplate = sync.OnceValues(func() (string, error) {
 	if _, err := d.Migrate(ctx); err != nil {
 		return "", err
 	}
-	if err := demo.Fill(ctx, d); err != nil {
+	if err := errors.Join(demo.Fill(ctx, d), useDemo(ctx, d, name)); err != nil {
 		return "", err
 	}
 	return name, d.Close()
@@ -84,6 +84,7 @@ type demoObjects struct {
 	pending     []string // of the requests
 	events      []string
 	tokens      []string
+	usage       []object          // named by their keys
 	revoked     string            // one of the tokens; empty when there is none
 	accounts    map[string]string // name → ID
 }
@@ -94,7 +95,8 @@ func readDemo(t testing.TB, a api) demoObjects {
 	for _, email := range []string{"owner@globex.example", "owner@initech.example"} {
 		answer := signIn(t, a, email).ask(t, `{ account { id name apiKeys(first: 100) { nodes { id name key } } users(first: 100) { nodes { id displayName email
 			grants(first: 100) { nodes { id key { id } } } } } invitations(first: 100) { nodes { id } } keyRequests(first: 100) { nodes { id status } }
-			auditEvents(first: 100) { nodes { id } } accessTokens(first: 100) { nodes { id } } } }`, nil, "account")
+			auditEvents(first: 100) { nodes { id } } accessTokens(first: 100) { nodes { id } }
+			verify: usage(first: 100, filter: {products: ["VERIFY"]}) { nodes { id reference key { name } } } others: usage(first: 100, filter: {`+everAgo+`, products: ["SMS", "VOICE"]}) { nodes { id reference key { name } } } } }`, nil, "account")
 		o.add(answer.(map[string]any))
 	}
 	return o
@@ -123,6 +125,9 @@ func (o *demoObjects) add(account map[string]any) {
 	}
 	for _, e := range nodes(account, "auditEvents") {
 		o.events = append(o.events, text(e, "id"))
+	}
+	for _, u := range append(nodes(account, "verify"), nodes(account, "others")...) {
+		o.usage = append(o.usage, object{text(u, "id"), text(u["key"].(map[string]any), "name"), name, []string{text(u, "id"), text(u, "reference")}})
 	}
 	for _, token := range nodes(account, "accessTokens") {
 		o.tokens = append(o.tokens, text(token, "id"))

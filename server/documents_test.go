@@ -90,8 +90,10 @@ func scalarValue(t testing.TB, name, typ string, rule map[string]string) string 
 	switch typ {
 	case "ID":
 		return `"nonsense"`
-	case "Int":
+	case "Int", "Int64":
 		return strconv.Itoa(least)
+	case "Decimal":
+		return `"0.5"`
 	case "Boolean":
 		return "true"
 	case "DateTime":

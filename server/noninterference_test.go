@@ -162,6 +162,15 @@ func deleteHidden(t *testing.T, pool *sqlx.DB, email string) {
 	// Keys that are not visible, and what is about them.
 	exec(`DELETE FROM api_keys WHERE NOT key_id::text = ANY($1)`, pq.Array(w.VisibleKey))
 	exec(`DELETE FROM audit_events WHERE key_id IS NOT NULL AND NOT key_id::text = ANY($1)`, pq.Array(w.VisibleKey))
+	// Usage of keys that are not visible, and what was corrected, which is gone for everybody.
+	exec(`DELETE FROM usage_records WHERE account_id <> $1 OR NOT key_id::text = ANY($2) OR replaced_by IS NOT NULL`, w.Account, pq.Array(w.VisibleKey))
+	exec(`DELETE FROM usage_quarters WHERE account_id <> $1 OR NOT key_id::text = ANY($2)`, w.Account, pq.Array(w.VisibleKey))
+	exec(`DELETE FROM usage_days WHERE account_id <> $1 OR NOT key_id::text = ANY($2)`, w.Account, pq.Array(w.VisibleKey))
+	if w.Token == "" && w.Key == "" && !w.may("VIEW_USAGE") {
+		for _, table := range []string{"usage_records", "usage_quarters", "usage_days"} {
+			exec(`DELETE FROM ` + table)
+		}
+	}
 	// Secrets, and the hints of them.
 	if w.Key == "" {
 		exec(`UPDATE api_keys SET secret_hash = '\x00' WHERE secret_hash IS NOT NULL`)

@@ -37,6 +37,8 @@ func TestOperatorScopes(t *testing.T) {
 		"viewer": all, "node": all, "nodes": all,
 		"account": readers, "accounts": readers,
 		"verifyApiKey":  {graph.ScopeVerify},
+		"products":      all,
+		"defineProduct": {graph.ScopeAdmin}, "ingestUsage": {graph.ScopeIngest},
 		"createAccount": {graph.ScopeAdmin}, "updateAccount": {graph.ScopeAdmin},
 		"pendingKeyRequests": readers, "resendInvitation": {graph.ScopeAdmin}, "approveKeyRequest": {graph.ScopeAdmin}, "rejectKeyRequest": {graph.ScopeAdmin},
 	}

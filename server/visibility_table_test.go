@@ -14,6 +14,8 @@ var (
 	everyUser = []string{"primary", "administrator", "developer", "reporting", "grants only", "users only", "tokens only", "audit only"}
 	readers   = []string{"SUPPORT", "ADMIN"}
 	machines  = []string{"token", "key"}
+
+	usageReaders = []string{"primary", "administrator", "developer", "reporting"}
 )
 
 func either(lists ...[]string) []string {
@@ -105,6 +107,10 @@ func (s *stage) rows(t *testing.T) []visibilityRow {
 		{"AuditEvent", is(s.event(t, `actions: [USER_INVITED]`)), either([]string{"primary", "administrator", "audit only"}, readers)},
 		{"AuditEvent, key in V", is(s.event(t, `keyId: "`+s.seen.id+`"`)), either([]string{"primary", "administrator", "audit only"}, readers)},
 		{"AuditEvent, key not in V", is(s.event(t, `keyId: "`+s.hidden+`"`)), either([]string{"primary"}, readers)},
+		{"UsageRecord, key in V", is(s.used(t, s.seen.id, "seen")), either(usageReaders, readers, machines)},
+		{"UsageRecord, key not in V", is(s.used(t, s.hidden, "hidden")), either([]string{"primary"}, readers)},
+		{"UsageRecord that was corrected", is(s.corrected(t)), nil},
+		{"UsageRecord of another account", is(stranger.used(t, stranger.master, "elsewhere")), readers},
 		{"Account, own", is(s.account), either(all, machines)},
 		{"Account, another", is(stranger.account), readers},
 	}

@@ -65,6 +65,18 @@ var ways = []path{
 	{name: "users and their grants", query: `{ account { users(first: 100) { nodes { grants(first: 100) { nodes { key { keyName: name } } } } } } }`},
 	{name: "all at once by ID", query: `query($ids: [ID!]!) { nodes(ids: $ids) { ... on ApiKey { keyName: name } } }`,
 		variables: func(o demoObjects, _ string) map[string]any { return map[string]any{"ids": ids(o.keys)} }},
+	{name: "usage", query: `{ account { usage(first: 100, filter: {products: ["VERIFY"]}) { nodes { key { keyName: name } } } } }`},
+	{name: "usage of each key", query: `{ account { apiKeys(first: 100) { nodes { usage(first: 1, filter: {products: ["VOICE"], ` + everAgo + `}) { edges { node { key { keyName: name } } } } } } } }`},
+	{name: "usage by ID", query: `query($ids: [ID!]!) { nodes(ids: $ids) { ... on UsageRecord { key { keyName: name } } } }`,
+		variables: func(o demoObjects, _ string) map[string]any {
+			list := []string{}
+			for _, u := range o.usage {
+				if strings.HasPrefix(u.Traces[1], "verify ") {
+					list = append(list, u.ID)
+				}
+			}
+			return map[string]any{"ids": list}
+		}},
 	{name: "grants by ID", query: `query($ids: [ID!]!) { nodes(ids: $ids) { ... on Grant { key { keyName: name } } } }`,
 		variables: func(o demoObjects, own string) map[string]any {
 			list := []string{}
@@ -170,6 +182,9 @@ func hiddenTraces(o demoObjects, email, account string, visibleKeys []string) []
 	}
 	for _, k := range o.keys {
 		sort(k.Account == account && slices.Contains(visibleKeys, k.Name), k.Traces)
+	}
+	for _, u := range o.usage {
+		sort(u.Account == account && slices.Contains(visibleKeys, u.Name), u.Traces)
 	}
 	seesAll := strings.HasPrefix(email, "owner@") || email == "admin@globex.example"
 	for _, u := range o.users {

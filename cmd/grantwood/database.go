@@ -42,11 +42,13 @@ const (
 	servingRole  = "grantwood_server"
 )
 
-// open reaches the database, and queues mail when somebody is going to send it. A private server that another grantwood
-// process runs is shared when that is enough.
-func (s databaseSettings) open(ctx context.Context, log *slog.Logger, share, sendMail bool) (*database, error) {
+// open reaches the database. The configuration says what is not a matter of these settings. A private server that another
+// grantwood process runs is shared when that is enough.
+func (s databaseSettings) open(ctx context.Context, log *slog.Logger, share bool, c db.Config) (*database, error) {
+	c.MaxConns, c.Logger = s.MaxConnections, log
 	if s.DatabaseURL != "" {
-		d, err := db.Open(db.Config{URL: s.DatabaseURL, AdminURL: s.DatabaseAdminURL, MaxConns: s.MaxConnections, Logger: log, SendMail: sendMail})
+		c.URL, c.AdminURL = s.DatabaseURL, s.DatabaseAdminURL
+		d, err := db.Open(c)
 		return &database{DB: d}, err
 	}
 	server, err := startPrivate(ctx, s.DataDir, log, share)
@@ -56,7 +58,7 @@ func (s databaseSettings) open(ctx context.Context, log *slog.Logger, share, sen
 	if err := server.EnsureDatabase(ctx, databaseName); err != nil {
 		return nil, errors.Join(err, server.Stop())
 	}
-	return openPrivate(ctx, server, databaseName, db.Config{MaxConns: s.MaxConnections, Logger: log, SendMail: sendMail})
+	return openPrivate(ctx, server, databaseName, c)
 }
 
 func startPrivate(ctx context.Context, dir string, log *slog.Logger, share bool) (*pgembed.Server, error) {

@@ -52,7 +52,7 @@ func (c demoCommand) Run(ctx context.Context) (err error) {
 		return err
 	}
 	introduce(c.publicURL(l.Addr()), token)
-	return serve(ctx, l, d, c.httpSettings, log, sendMail(d.DB, mail.Log{Logger: log}, log))
+	return serve(ctx, l, d, c.httpSettings, log, sendMail(d.DB, mail.Log{Logger: log}, log), keepUsage(d.DB, log))
 }
 
 // open reaches the demo's database, and fills it the first time.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"grantwood/db"
 	"grantwood/pgembed"
 )
 
@@ -15,18 +16,26 @@ type doctorCommand struct {
 	smtpSettings
 	retentionSettings
 	logSettings
+	Rollups bool `help:"Compare the sums of usage with its records; takes a while when there are many."`
+	Rebuild bool `help:"Make sums anew that are not those of the records; with --rollups."`
 }
 
 // Validate refuses settings that cannot work.
 func (c doctorCommand) Validate() error {
+	if c.Rebuild && !c.Rollups {
+		return errors.New("--rebuild goes with --rollups")
+	}
 	return errors.Join(c.databaseSettings.check(), c.httpSettings.check(), c.smtpSettings.check(), c.retentionSettings.check())
 }
 
 // Run checks one thing after the other, says what it found and what to do, and fails when something is wrong. It changes
-// nothing but to start a private server that does not run.
+// nothing but to start a private server that does not run, and sums of usage when told to.
 func (c doctorCommand) Run(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
+	if !c.Rollups { // which takes as long as it takes
+		short, cancel := context.WithTimeout(ctx, time.Minute)
+		defer cancel()
+		ctx = short
+	}
 	wrong := 0
 	report := func(what string, err error) bool {
 		if err == nil {
@@ -58,7 +67,7 @@ func (c doctorCommand) Run(ctx context.Context) error {
 
 func (c doctorCommand) checkDatabase(ctx context.Context, report func(string, error) bool) {
 	c.LogLevel = "error"
-	d, err := c.open(ctx, c.logger(), true, false)
+	d, err := c.open(ctx, c.logger(), true, db.Config{UsageMonths: c.UsageRetention})
 	if !report("database settings", err) {
 		return
 	}
@@ -81,6 +90,25 @@ func (c doctorCommand) checkDatabase(ctx context.Context, report func(string, er
 	}
 	report("acknowledged changes are durable", err)
 	c.checkTrail(ctx, d, report)
+	if c.Rollups {
+		c.checkSums(ctx, d, report)
+	}
+}
+
+// checkSums compares the sums of usage with its records. What was made anew is no longer wrong.
+func (c doctorCommand) checkSums(ctx context.Context, d *database, report func(string, error) bool) {
+	differ, err := d.CheckSums(ctx, c.Rebuild)
+	for _, s := range differ {
+		if c.Rebuild {
+			fmt.Printf("note  %s: made anew\n", s)
+			continue
+		}
+		err = errors.Join(err, errors.New(s.String()))
+	}
+	if len(differ) > 0 && !c.Rebuild {
+		err = errors.Join(err, errors.New("run grantwood doctor --rollups --rebuild"))
+	}
+	report("sums of usage are those of its records", err)
 }
 
 // checkTrail says whether the serving role could rewrite the audit trail. One role for everything is allowed on a server of

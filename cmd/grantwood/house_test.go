@@ -17,9 +17,9 @@ import (
 
 // rooms says what each package may import of the project, and which libraries nobody else may.
 var rooms = map[string]struct{ project, libraries []string }{
-	"grantwood/graph":           {libraries: []string{"github.com/go-playground/validator/v10"}},
-	"grantwood/graph/scalar":    {project: []string{"graph"}, libraries: []string{"github.com/99designs/gqlgen/graphql", "golang.org/x/text/currency"}},
-	"grantwood/graph/generated": {project: []string{"graph", "graph/scalar"}, libraries: []string{"github.com/99designs/gqlgen", "github.com/vektah/gqlparser/v2"}},
+	"grantwood/graph":           {libraries: []string{"github.com/go-playground/validator/v10", "github.com/shopspring/decimal"}},
+	"grantwood/graph/scalar":    {project: []string{"graph"}, libraries: []string{"github.com/99designs/gqlgen/graphql", "golang.org/x/text/currency", "github.com/shopspring/decimal"}},
+	"grantwood/graph/generated": {project: []string{"graph", "graph/scalar"}, libraries: []string{"github.com/99designs/gqlgen", "github.com/vektah/gqlparser/v2", "github.com/shopspring/decimal"}},
 	"grantwood/pgembed":         {libraries: []string{"github.com/lib/pq", "golang.org/x/sys"}},
 	"grantwood/db": {project: []string{"graph"}, libraries: []string{"github.com/lib/pq", "github.com/jmoiron/sqlx", "github.com/google/uuid",
 		"github.com/alexedwards/argon2id", "github.com/hashicorp/golang-lru/v2", "github.com/pressly/goose/v3", "golang.org/x/sync"}},

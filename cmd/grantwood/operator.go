@@ -8,6 +8,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"grantwood/db"
 	"grantwood/graph"
 )
 
@@ -91,7 +92,7 @@ func (s databaseSettings) with(ctx context.Context, l logSettings, do func(*data
 	}
 	l.LogLevel = "warn"
 	log := l.logger()
-	d, err := s.open(ctx, log, true, false)
+	d, err := s.open(ctx, log, true, db.Config{})
 	if err != nil {
 		return err
 	}
@@ -113,7 +114,7 @@ func (c migrateCommand) Run(ctx context.Context) (err error) {
 		return err
 	}
 	log := c.logger()
-	d, err := c.open(ctx, log, true, false)
+	d, err := c.open(ctx, log, true, db.Config{})
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -12,12 +13,16 @@ import (
 // retentionSettings say how long what is no longer needed is kept.
 type retentionSettings struct {
 	AuditRetention int `help:"Days for which events of the audit trail are kept; for ever when 0." default:"0" env:"GRANTWOOD_AUDIT_RETENTION"`
+	UsageRetention int `help:"Months for which usage is kept beside the present one." default:"13" env:"GRANTWOOD_USAGE_RETENTION"`
 }
 
 // check refuses settings that cannot work, with what to do.
 func (s retentionSettings) check() error {
 	if s.AuditRetention < 0 || s.AuditRetention > 36500 {
 		return fmt.Errorf("--audit-retention (GRANTWOOD_AUDIT_RETENTION) is %d: give a number of days up to 36500, or 0 for ever", s.AuditRetention)
+	}
+	if s.UsageRetention < 1 || s.UsageRetention > 1200 {
+		return fmt.Errorf("--usage-retention (GRANTWOOD_USAGE_RETENTION) is %d: give a number of months from 1 to 1200", s.UsageRetention)
 	}
 	return nil
 }
@@ -28,24 +33,48 @@ func forget(d *db.DB, s retentionSettings, log *slog.Logger) job {
 		if s.AuditRetention == 0 {
 			return
 		}
-		daily := time.NewTicker(24 * time.Hour)
-		defer daily.Stop()
-		for {
+		daily(ctx, func() {
 			before := time.Now().UTC().AddDate(0, 0, -s.AuditRetention)
 			forgotten, err := d.ForgetEvents(ctx, before)
 			switch {
 			case ctx.Err() != nil:
-				return
 			case err != nil:
 				log.ErrorContext(ctx, "old events stay in the audit trail", "error", err)
 			case forgotten > 0:
 				log.InfoContext(ctx, "old events left the audit trail", "events", forgotten, "before", before)
 			}
-			select {
-			case <-ctx.Done():
-				return
-			case <-daily.C:
+		})
+	}
+}
+
+// keepUsage is a job that makes the partitions for usage of the months to come, and lets go those of months that are no longer kept:
+// at the start and once a day. Several servers may do it.
+func keepUsage(d *db.DB, log *slog.Logger) job {
+	return func(ctx context.Context) {
+		daily(ctx, func() {
+			now := time.Now()
+			err := d.KeepUsagePartitions(ctx, now)
+			dropped, err2 := d.DropOldUsage(ctx, now)
+			if err := errors.Join(err, err2); err != nil && ctx.Err() == nil {
+				log.ErrorContext(ctx, "partitions for usage are not as they should be; tried again tomorrow", "error", err)
 			}
+			if len(dropped) > 0 {
+				log.InfoContext(ctx, "old usage left", "partitions", dropped)
+			}
+		})
+	}
+}
+
+// daily does something now and once a day until ctx ends.
+func daily(ctx context.Context, do func()) {
+	ticker := time.NewTicker(24 * time.Hour)
+	defer ticker.Stop()
+	for {
+		do()
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
 		}
 	}
 }

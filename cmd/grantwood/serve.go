@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"grantwood/db"
 	"grantwood/server"
 )
 
@@ -32,7 +33,7 @@ func (c serveCommand) Validate() error {
 // Run serves until it is told to stop. The database is brought to the newest version first.
 func (c serveCommand) Run(ctx context.Context) (err error) {
 	log := c.logger()
-	d, err := c.open(ctx, log, false, c.smtpSettings.on())
+	d, err := c.open(ctx, log, false, db.Config{SendMail: c.smtpSettings.on(), UsageMonths: c.UsageRetention})
 	if err != nil {
 		return err
 	}
@@ -53,7 +54,7 @@ func (c serveCommand) jobs(ctx context.Context, d *database, log *slog.Logger) [
 	if can, err := d.CanRewriteTrail(ctx); err == nil && can {
 		log.Warn(openTrail)
 	}
-	list := []job{forget(d.DB, c.retentionSettings, log)}
+	list := []job{forget(d.DB, c.retentionSettings, log), keepUsage(d.DB, log)}
 	if c.smtpSettings.on() {
 		log.Info("sending mail", "server", c.transport().String())
 		list = append(list, sendMail(d.DB, c.transport(), log))
@@ -108,8 +109,9 @@ func listen(addr string) (net.Listener, error) {
 // server is an error.
 func serve(ctx context.Context, l net.Listener, d *database, s httpSettings, log *slog.Logger, jobs ...job) error {
 	defer runJobs(ctx, jobs)()
+	srv := server.New(server.Config{DB: d.DB, PublicURL: s.publicURL(l.Addr()), Version: version, MaxCost: s.MaxCost, Log: log})
 	h := &http.Server{
-		Handler: server.New(server.Config{DB: d.DB, PublicURL: s.publicURL(l.Addr()), Version: version, MaxCost: s.MaxCost, Log: log}),
+		Handler: srv,
 		// Times against slow callers; none for writing, which would cut long answers.
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       30 * time.Second,
@@ -117,6 +119,7 @@ func serve(ctx context.Context, l net.Listener, d *database, s httpSettings, log
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
+	h.RegisterOnShutdown(srv.Drain)
 	ended := make(chan error, 1)
 	go func() { ended <- h.Serve(l) }()
 	select {

@@ -22,7 +22,9 @@ INSERT INTO products (code, name, created_at) VALUES
 
 -- The id is made from the account, the time and the reference (graph.UsageRecordID), and begins with the milliseconds of the
 -- time. The primary key serves pages, newest first, and knows what is sent again; each partition has a unique index of its own
--- on (account_id, reference), which finds what a correction replaces. That keys and products are there is checked by the
+-- on (account_id, reference), which finds what a correction replaces. usage_records_by_key is for pages of single keys, and of
+-- viewers who see few: the newest five records of each of 50 keys of 1,000 take 4 ms with it and 65 ms without, in an account
+-- with 55,000 records a day, and a key without any would have all of them looked at. That keys and products are there is checked by the
 -- statement that adds records, since they never go; foreign keys would look up each row again.
 CREATE TABLE usage_records (
     account_id  uuid        NOT NULL,
@@ -46,6 +48,7 @@ CREATE TABLE usage_records (
     CONSTRAINT usage_records_quantity CHECK (quantity >= 0)
 ) PARTITION BY RANGE (occurred_at);
 SELECT distribute('usage_records', 'account_id', 'accounts');
+CREATE INDEX usage_records_by_key ON usage_records (account_id, key_id, occurred_at, id);
 
 -- Sums of the records of a key that were not replaced, by the quarter of an hour and by the day (UTC) in which they happened:
 -- offsets of time zones are multiples of 15 minutes. The first three sums are of successful ones. Reports ask for some keys

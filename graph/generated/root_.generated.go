@@ -282,8 +282,8 @@ sums of quantities may be.
 scalar Int64
 
 """
-A decimal number as a string without exponent, such as ` + "`" + `"0.0125"` + "`" + `; exact. In variables a JSON number is taken too, as it is
-written.
+A decimal number as a string, such as ` + "`" + `"0.0125"` + "`" + `; exact, and returned without exponent. In variables a JSON number is taken
+too, as it is written.
 """
 scalar Decimal
 

@@ -89,7 +89,7 @@ func UnmarshalDecimal(v any) (decimal.Decimal, error) {
 	}
 	d, err := graph.ParseDecimal(text)
 	if err != nil {
-		return d, bad("A Decimal is a decimal number without exponent, as text, such as \"0.0125\".")
+		return d, bad("A Decimal is a decimal number as text, such as \"0.0125\".")
 	}
 	return d, nil
 }
