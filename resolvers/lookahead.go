@@ -49,8 +49,12 @@ func currentField(ctx context.Context) graphql.CollectedField {
 	return graphql.GetFieldContext(ctx).Field
 }
 
+// collect gives the fields of a selection set as the executor collects them, but without its cache: that knows a set by its
+// address, and look-ahead makes sets on the way. When one of them is freed, the executor may meet another set at its address,
+// and would answer it with the fields of the first.
 func collect(ctx context.Context, selections ast.SelectionSet, types []string) []graphql.CollectedField {
-	return graphql.CollectFields(graphql.GetOperationContext(ctx), selections, types)
+	operation := graphql.GetOperationContext(ctx)
+	return graphql.CollectFields(&graphql.OperationContext{Doc: operation.Doc, Variables: operation.Variables}, selections, types)
 }
 
 // below gives the selections below the fields with the name.

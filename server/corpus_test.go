@@ -18,13 +18,13 @@ func (o operation) names(trace string) bool {
 }
 
 const (
-	keyFields = `id key name kind isMaster status secretHint secretIssuedAt previousSecretExpiresAt createdAt lastUsedAt deletedAt viewerCanManage
-		viewerGrant { id enabled source expiresAt updatedAt user { id } key { id } }`
+	keyFields = `id key name kind isMaster status unit { id name } secretHint secretIssuedAt previousSecretExpiresAt createdAt lastUsedAt deletedAt viewerCanManage
+		viewerGrant { id enabled source inheritedFrom { id } expiresAt updatedAt user { id } key { id } }`
 	userFields       = `id displayName email role isPrimary status capabilities lastSignInAt createdAt`
 	grantFields      = `id enabled source expiresAt updatedAt updatedBy { __typename ... on User { id email grants(first: 1) { totalCount } } } user { id email } key { id name }`
-	eventFields      = `id action occurredAt actorLabel summary changes { field before after } ipAddress requestId actor { __typename ... on User { id email } ... on AccessToken { id name } ... on Operator { label scopes } } user { id } key { id name }`
+	eventFields      = `id action occurredAt actorLabel summary changes { field before after } ipAddress requestId actor { __typename ... on User { id email } ... on AccessToken { id name } ... on Operator { label scopes } } user { id } key { id name } unit { id name }`
 	invitationFields = `id email capabilities role status sentAt expiresAt invitedBy { id } keys { id name }`
-	requestFields    = `id account { id name } name kind reason status requestedBy { id email } createdAt decidedAt decisionNote key { ` + keyFields + ` }`
+	requestFields    = `id account { id name } name kind unit { id name } reason status requestedBy { id email } createdAt decidedAt decisionNote key { ` + keyFields + ` }`
 	tokenFields      = `id name hint capabilities status createdAt expiresAt lastUsedAt createdBy { id email } keys { id name }`
 	pageFields       = `totalCount pageInfo { hasNextPage hasPreviousPage startCursor endCursor }`
 	errorFields      = `userErrors { __typename code message path }`
@@ -33,13 +33,13 @@ const (
 // corpus asks for everything on every way, about visible, hidden, foreign and missing objects alike. None of it changes
 // anything that could be seen later.
 func corpus(o demoObjects) []operation {
-	list := plainOperations()
+	list := append(plainOperations(), unitOperations(o)...)
 	for _, id := range someIDs(o) {
 		list = append(list, operation{`query($id: ID!) { node(id: $id) { __typename id
 			... on Account { name users(first: 3) { ` + pageFields + ` } }
 			... on ApiKey { ` + keyFields + ` grants(first: 5) { ` + pageFields + ` nodes { ` + grantFields + ` } } }
 			... on User { ` + userFields + ` grants(first: 5) { ` + pageFields + ` nodes { ` + grantFields + ` } } }
-			... on Grant { ` + grantFields + ` }
+			... on Grant { ` + grantFields + ` ` + whyFields + ` }
 			... on Invitation { ` + invitationFields + ` }
 			... on KeyRequest { ` + requestFields + ` }
 			... on AccessToken { ` + tokenFields + ` keys { grants(first: 2) { ` + pageFields + ` nodes { id } } } }

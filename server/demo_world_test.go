@@ -84,6 +84,8 @@ type demoObjects struct {
 	pending     []string // of the requests
 	events      []string
 	tokens      []string
+	units       []unitObject      // none in the demo as it is
+	rules       []string          // for units
 	revoked     string            // one of the tokens; empty when there is none
 	accounts    map[string]string // name → ID
 }
@@ -92,10 +94,12 @@ func readDemo(t testing.TB, a api) demoObjects {
 	t.Helper()
 	o := demoObjects{grants: map[[2]string]string{}, accounts: map[string]string{}}
 	for _, email := range []string{"owner@globex.example", "owner@initech.example"} {
-		answer := signIn(t, a, email).ask(t, `{ account { id name apiKeys(first: 100) { nodes { id name key } } users(first: 100) { nodes { id displayName email
+		owner := signIn(t, a, email)
+		answer := owner.ask(t, `{ account { id name apiKeys(first: 100) { nodes { id name key } } users(first: 100) { nodes { id displayName email
 			grants(first: 100) { nodes { id key { id } } } } } invitations(first: 100) { nodes { id } } keyRequests(first: 100) { nodes { id status } }
 			auditEvents(first: 100) { nodes { id } } accessTokens(first: 100) { nodes { id } } } }`, nil, "account")
 		o.add(answer.(map[string]any))
+		o.addUnits(t, owner, text(answer.(map[string]any), "name"))
 	}
 	return o
 }
