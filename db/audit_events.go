@@ -69,7 +69,8 @@ func auditVisible(v *graph.Viewer) string {
 	if !v.SeesAudit() {
 		return nothing
 	}
-	return `((e.key_id IS NULL OR ` + keyVisible(v, "e.key_id") + `) AND (e.unit_id IS NULL OR ` + unitVisible(v, "e.unit_id") + `))`
+	return `((e.key_id IS NULL OR ` + keyVisible(v, "e.key_id") + `) AND (e.unit_id IS NULL OR ` + unitVisible(v, "e.unit_id") + `)
+		AND (e.action <> 'GRANTS_CHANGED' OR ` + operationVisible(v, "e.event_id") + `))`
 }
 
 // soughtVisible is the condition that the user $7, by whom events are sought, is not hidden from v. Whoever sees all users

@@ -32,6 +32,7 @@ const (
 	GrantWasOn     AuditAction = "GRANT_ENABLED"
 	GrantWasOff    AuditAction = "GRANT_DISABLED"
 	GrantWasReset  AuditAction = "GRANT_RESET"
+	GrantsChanged  AuditAction = "GRANTS_CHANGED"
 	UnitGrantSet   AuditAction = "UNIT_GRANT_CHANGED"
 	UnitChanged    AuditAction = "UNIT_CHANGED"
 	KeyCreated     AuditAction = "KEY_CREATED"
