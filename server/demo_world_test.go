@@ -83,6 +83,7 @@ type demoObjects struct {
 	requests    []string
 	pending     []string // of the requests
 	events      []string
+	operations  operations
 	tokens      []string
 	revoked     string            // one of the tokens; empty when there is none
 	accounts    map[string]string // name → ID
