@@ -2,6 +2,7 @@ package db_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -12,7 +13,8 @@ import (
 	"grantwood/graph"
 )
 
-// crowd is an account with many users and keys, and a tree: ten regions of ten departments, which hold the keys.
+// crowd is an account with many users and keys, and a tree: ten regions of ten departments, which hold the keys, those of each
+// made one after the other.
 type crowd struct {
 	account
 	users, keys []graph.UUID
@@ -51,9 +53,10 @@ func newCrowd(t testing.TB, users, keys int) crowd {
 		SELECT account_id, unit_id, 0, unit_id FROM units WHERE account_id = $1 UNION ALL
 		SELECT account_id, unit_id, 1, parent_id FROM units WHERE account_id = $1 AND parent_id IS NOT NULL`)
 	c.put(t, pool, `INSERT INTO api_keys (account_id, key_id, key, name, kind, unit_id, created_at)
-		SELECT $1, k, 'gwk' || k, 'Key ' || n, 'OTHER', ($3::uuid[])[(n - 1) % 100 + 1], now() FROM unnest($2::uuid[]) WITH ORDINALITY AS k (k, n)`,
+		SELECT $1, k, 'gwk' || k, 'Key ' || n, 'OTHER', ($3::uuid[])[(n - 1) * 100 / cardinality($2::uuid[]) + 1], now()
+		FROM unnest($2::uuid[]) WITH ORDINALITY AS k (k, n)`,
 		array(c.keys), array(c.departments))
-	c.put(t, pool, `UPDATE accounts SET tree_version = tree_version + 1 WHERE account_id = $1`)
+	c.put(t, pool, `UPDATE accounts SET max_users = 10000, tree_version = tree_version + 1 WHERE account_id = $1`)
 	c.owner.Account.TreeVersion++
 	return c
 }
@@ -66,18 +69,25 @@ func (c crowd) put(t testing.TB, pool *sqlx.DB, statement string, args ...any) {
 	}
 }
 
-// settle gives each user about 110 keys as companies do: two departments, one of which they lose a key of, and single keys that
-// lie close together for people with the same work.
+// settle gives each user about 110 keys: five departments, and single keys of which they lose a few. Who gets what is chance, which
+// is harder on the size of a matrix than companies are.
 func (c crowd) settle(t testing.TB) {
 	t.Helper()
+	chance := rand.New(rand.NewPCG(2016, 629))
+	var ruled, units, granted, keys, enabled []any
+	for _, u := range c.users {
+		for _, d := range chance.Perm(len(c.departments))[:5] {
+			ruled, units = append(ruled, u), append(units, c.departments[d])
+		}
+		for _, k := range chance.Perm(len(c.keys))[:min(66, len(c.keys))] {
+			granted, keys, enabled = append(granted, u), append(keys, c.keys[k]), append(enabled, chance.IntN(20) > 0)
+		}
+	}
 	pool := db.Pool(c.db)
 	c.put(t, pool, `INSERT INTO unit_grants (account_id, user_id, unit_id, enabled, updated_at)
-		SELECT $1, u, ($3::uuid[])[(n * 7 + d * 13) % 100 + 1], true, now() FROM unnest($2::uuid[]) WITH ORDINALITY AS u (u, n), generate_series(0, 4) AS d`,
-		array(c.users), array(c.departments))
+		SELECT $1, u, n, true, now() FROM unnest($2::uuid[], $3::uuid[]) AS x (u, n)`, array(ruled), array(units))
 	c.put(t, pool, `INSERT INTO grants (account_id, user_id, key_id, enabled, updated_at)
-		SELECT DISTINCT ON (u, k) $1::uuid, u, ($3::uuid[])[k + 1], (n + k) % 20 <> 0, now()
-		FROM unnest($2::uuid[]) WITH ORDINALITY AS u (u, n), generate_series(1, 62) AS g, LATERAL (SELECT (n * 31 + g * 17 + g * g % 7) % cardinality($3::uuid[]) AS k) AS x`,
-		array(c.users), array(c.keys))
+		SELECT $1, u, k, e, now() FROM unnest($2::uuid[], $3::uuid[], $4::boolean[]) AS x (u, k, e)`, array(granted), array(keys), array(enabled))
 }
 
 func (c crowd) userIDs(users []graph.UUID) []graph.ID { return c.idsOf(graph.KindUser, users) }
@@ -90,4 +100,14 @@ func (c crowd) idsOf(k graph.Kind, objects []graph.UUID) []graph.ID {
 		list[i] = graph.ID{Kind: k, Account: c.id, Object: o}
 	}
 	return list
+}
+
+// seesAll makes an administrator who sees all keys of the crowd.
+func (c crowd) seesAll(t testing.TB) *graph.Viewer {
+	t.Helper()
+	v := c.user(t, graph.RoleAdministrator)
+	c.put(t, db.Pool(c.db), `INSERT INTO unit_grants (account_id, user_id, unit_id, enabled, updated_at)
+		SELECT $1, $2, r, true, now() FROM unnest($3::uuid[]) AS r`, v.UserID(), array(c.regions))
+	c.put(t, db.Pool(c.db), `UPDATE users SET rules_version = rules_version + 1 WHERE account_id = $1 AND user_id = $2`, v.UserID())
+	return c.again(t, v)
 }
