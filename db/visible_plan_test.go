@@ -40,8 +40,8 @@ func largeModel() *treeModel {
 	return m
 }
 
-// crowd gives 300 further users 100 grants and 3 rules each.
-var crowd = []string{`
+// others gives 300 further users 100 grants and 3 rules each.
+var others = []string{`
 	INSERT INTO users (account_id, user_id, person_id, email, display_name, created_at)
 	SELECT $1, gen_random_uuid(), gen_random_uuid(), n || '@crowd.example', 'One of the crowd', now() FROM generate_series(1, 300) n`, `
 	INSERT INTO grants (account_id, user_id, key_id, enabled, updated_at)
@@ -61,7 +61,7 @@ func plantLarge(t testing.TB) *planted {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, statement := range crowd {
+	for _, statement := range others {
 		if _, err := db.Pool(p.db).ExecContext(t.Context(), statement, p.account); err != nil {
 			t.Fatal(err)
 		}

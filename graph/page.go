@@ -49,10 +49,14 @@ const (
 	ByCreation    Order = 'c'
 	ByCreationDes Order = 'C'
 	ByUserAndKey  Order = 'g'
+	ByKeyAndPlace Order = 'p'
 )
 
 // Descends reports whether the largest or newest element comes first.
 func (o Order) Descends() bool { return o == ByNameDesc || o == ByCreationDes }
+
+// Paired reports whether a place in the order takes two ids.
+func (o Order) Paired() bool { return o == ByUserAndKey || o == ByKeyAndPlace }
 
 // Named reports whether the order begins with a name.
 func (o Order) Named() bool { return o == ByName || o == ByNameDesc }
@@ -85,7 +89,7 @@ func (a PageArgs) Window(order Order) (Window, error) {
 // Cursor is a place in a list: the sort name, where the order has one, and the id of a visible row.
 type Cursor struct {
 	ID     UUID
-	Second UUID // the key, in lists by user and key
+	Second UUID // in orders that are Paired: the key, or the place as a number
 	Name   string
 }
 

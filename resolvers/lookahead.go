@@ -28,6 +28,7 @@ var (
 	typesOfAccount    = []string{"Account", "Node"}
 	typesOfUnit       = []string{"Unit", "Node"}
 	typesOfUnitGrant  = []string{"UnitGrant", "Node"}
+	typesOfChange     = []string{"GrantChange"}
 )
 
 // nestedPage is what a field asks for that gives a page below each of several parents.
@@ -240,6 +241,10 @@ func (r *Resolver) explain(ctx context.Context, grants []*graph.Grant, f graphql
 func (r *Resolver) lookEvents(ctx context.Context, events []*graph.AuditEvent, selections ast.SelectionSet) error {
 	tokens := distinct(events, func(e *graph.AuditEvent) *graph.AccessToken { return e.ActorToken })
 	if err := r.lookTokens(ctx, tokens, below(ctx, selections, typesOfEvent, "actor")); err != nil {
+		return err
+	}
+	err := look(ctx, events, selections, typesOfEvent, func(e *graph.AuditEvent) graph.UUID { return e.AccountID }, r.lookEventField)
+	if err != nil {
 		return err
 	}
 	return r.lookBelow(ctx, selections, typesOfEvent, map[string][]*graph.User{

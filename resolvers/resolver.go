@@ -61,6 +61,9 @@ func (r *Resolver) Unit() generated.UnitResolver { return unit{r} }
 // Grant answers those fields of the type Grant that are read when asked for.
 func (r *Resolver) Grant() generated.GrantResolver { return grant{r} }
 
+// AuditEvent answers those fields of the type AuditEvent that are read when asked for.
+func (r *Resolver) AuditEvent() generated.AuditEventResolver { return auditEvent{r} }
+
 // Viewer answers those fields of the type Viewer that are read when asked for.
 func (r *Resolver) Viewer() generated.ViewerResolver { return viewerFields{r} }
 
@@ -72,5 +75,6 @@ type (
 	apiKey       struct{ *Resolver }
 	unit         struct{ *Resolver }
 	grant        struct{ *Resolver }
+	auditEvent   struct{ *Resolver }
 	viewerFields struct{ *Resolver }
 )

@@ -83,6 +83,7 @@ type demoObjects struct {
 	requests    []string
 	pending     []string // of the requests
 	events      []string
+	operations  operations
 	tokens      []string
 	units       []unitObject      // none in the demo as it is
 	rules       []string          // for units

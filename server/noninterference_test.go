@@ -108,7 +108,9 @@ func prepare(t *testing.T, name string) (map[string]string, demoObjects) {
 	pool := sqlx.MustConnect("postgres", dbtest.DSN(t, name))
 	tokens, revoked := prepareMachines(t, a)
 	prepareTree(t, a, pool)
+	done := prepareOperations(t, a)
 	objects := readDemo(t, a)
+	objects.operations = done
 	objects.revoked = revoked
 	for _, p := range demo.People() {
 		tokens[p.Email] = signIn(t, a, p.Email).token
@@ -143,6 +145,42 @@ func prepareMachines(t *testing.T, a api) (map[string]string, string) {
 		map[string]any{"k": keys[1], "u": admin.text(t, `{ viewer { user { id } } }`, nil, "viewer.user.id")}, "setGrant")
 	k := (&world{owner: member{client: owner}}).credential(t, aKey)
 	return map[string]string{aToken: token.token, aKey: keyed(a, k.key, k.secret).token}, revoked
+}
+
+// operations are changes of many grants, some of them for keys that nobody but the owner sees.
+type operations struct {
+	block     input // of a setAccess that is done
+	ids       []string
+	undone    string   // one that is taken back already
+	few, many []string // IDs of users and keys that they are about
+}
+
+// prepareOperations sets a block of grants and single ones, as the owner, for people who are not among the viewers.
+func prepareOperations(t *testing.T, a api) operations {
+	t.Helper()
+	owner := signIn(t, a, "owner@globex.example")
+	account := owner.ask(t, `{ account { apiKeys(first: 100, orderBy: {field: CREATED_AT, direction: ASC}) { nodes { id } } users(first: 100) { nodes { id email } } } }`, nil, "account").(map[string]any)
+	var o operations
+	for i, k := range nodes(account, "apiKeys") {
+		if i%4 == 0 {
+			o.many = append(o.many, text(k, "id"))
+		}
+	}
+	fixed := []string{}
+	for _, p := range demo.People() {
+		fixed = append(fixed, p.Email)
+	}
+	for _, u := range nodes(account, "users") {
+		if !slices.Contains(fixed, text(u, "email")) && len(o.few) < 3 {
+			o.few = append(o.few, text(u, "id"))
+		}
+	}
+	o.block = access(o.few[:2], o.many, "ENABLED")
+	o.ids = append(o.ids, owner.done(t, toSetAccess, o.block).at(t, "setAccess.operationId").(string))
+	single := []input{with(pair(o.few[2], o.many[0], "ENABLED"), "expiresAt", "2100-01-01T00:00:00Z"), pair(o.few[2], o.many[1], "DISABLED"), pair(o.few[2], o.many[5], "ENABLED")}
+	o.undone = owner.set(t, single...).(string)
+	o.ids = append(o.ids, o.undone, owner.done(t, toUndo, undo(o.undone)).at(t, "undoGrantOperation.operationId").(string), owner.set(t, single...).(string))
+	return o
 }
 
 // who is a fixed person in the account that they enter.
@@ -188,6 +226,8 @@ func deleteHidden(t *testing.T, pool *sqlx.DB, email string) {
 	exec(`DELETE FROM api_keys WHERE NOT key_id::text = ANY($1)`, pq.Array(w.VisibleKey))
 	exec(`DELETE FROM audit_events WHERE key_id IS NOT NULL AND NOT key_id::text = ANY($1)`, pq.Array(w.VisibleKey))
 	w.deleteHiddenUnits(units, exec)
+	exec(`DELETE FROM grant_changes WHERE NOT key_id::text = ANY($1)`, pq.Array(w.VisibleKey))
+	exec(`DELETE FROM audit_events WHERE action = 'GRANTS_CHANGED' AND event_id NOT IN (SELECT event_id FROM grant_changes)`)
 	// Secrets, and the hints of them.
 	if w.Key == "" {
 		exec(`UPDATE api_keys SET secret_hash = '\x00' WHERE secret_hash IS NOT NULL`)
