@@ -30,7 +30,7 @@ var globexTree = []branch{
 		{"Americas", []string{"Americas: Headquarters", "Americas: Sales"}, []branch{
 			{"American shops", []string{"Americas: Web shop", "Americas: Chat"}, nil}}}}},
 	{"Asia", []string{"Asia Pacific: Headquarters", "Asia Pacific: Sales"}, []branch{
-		{"Asian desk", []string{"Asia Pacific: Support"}, nil},
+		{"Asian desk", []string{"Asia Pacific: Support", "Asia Pacific: Marketing"}, nil},
 		{"Nothing in Asia", nil, nil}}},
 	{"Vault", []string{"Asia Pacific: Finance"}, []branch{{"Below vault", nil, []branch{{"Deep below vault", nil, []branch{{"Deepest below vault", nil, nil}}}}}}},
 	{"Archive", []string{"Europe: Removed"}, nil},
