@@ -106,6 +106,7 @@ func prepare(t *testing.T, name string) (map[string]string, demoObjects) {
 		}
 	}()
 	pool := sqlx.MustConnect("postgres", dbtest.DSN(t, name))
+	setByHand(t, a)
 	tokens, revoked := prepareMachines(t, a)
 	prepareTree(t, a, pool)
 	done := prepareOperations(t, a)

@@ -30,7 +30,7 @@ var globexTree = []branch{
 		{"Americas", []string{"Americas: Headquarters", "Americas: Sales"}, []branch{
 			{"American shops", []string{"Americas: Web shop", "Americas: Chat"}, nil}}}}},
 	{"Asia", []string{"Asia Pacific: Headquarters", "Asia Pacific: Sales"}, []branch{
-		{"Asian desk", []string{"Asia Pacific: Support"}, nil},
+		{"Asian desk", []string{"Asia Pacific: Support", "Asia Pacific: Marketing"}, nil},
 		{"Nothing in Asia", nil, nil}}},
 	{"Vault", []string{"Asia Pacific: Finance"}, []branch{{"Below vault", nil, []branch{{"Deep below vault", nil, []branch{{"Deepest below vault", nil, nil}}}}}}},
 	{"Archive", []string{"Europe: Removed"}, nil},
@@ -51,6 +51,20 @@ var globexRules = []struct {
 	{"contractor@globex.example", "Americas", false}, {"contractor@globex.example", "Kiosks", true},
 	{"alice@globex.example", "World", true}, {"alice@globex.example", "Vault", true},
 	{"owner@globex.example", "Vault", false}, {"owner@globex.example", "World", false},
+}
+
+// setByHand enables for the administrator, key by key, what units of the demo enable: this test has units of its own and moves the
+// keys to them.
+func setByHand(t *testing.T, a api) {
+	t.Helper()
+	owner, admin := signIn(t, a, "owner@globex.example"), signIn(t, a, "admin@globex.example")
+	var keys []string
+	for _, k := range nodes(admin.ask(t, `{ account { apiKeys(first: 100) { nodes { id isMaster } } } }`, nil, "account").(map[string]any), "apiKeys") {
+		if k["isMaster"] == false {
+			keys = append(keys, text(k, "id"))
+		}
+	}
+	owner.done(t, toSetAccess, access([]string{admin.text(t, `{ viewer { user { id } } }`, nil, "viewer.user.id")}, keys, "ENABLED"))
 }
 
 // prepareTree makes the trees, by the owners, and what refers to units. Afterwards nobody may make more units or keys: what the
