@@ -17,9 +17,6 @@ func BinaryParameters(ctx context.Context, db *DB) bool {
 	return err == nil && n == 263
 }
 
-// UnknownPassword is the hash that unknown addresses are compared with.
-const UnknownPassword = unknownPassword
-
 // Pool gives the connections, for what no function of the package says.
 func Pool(db *DB) *sqlx.DB { return db.pool }
 
@@ -60,4 +57,12 @@ func ViewerOf(ctx context.Context, db *DB, account, user graph.UUID, at time.Tim
 // VisibleKeysStatement is the statement that gives the keys visible to v, with its parameters.
 func VisibleKeysStatement(v *graph.Viewer, account graph.UUID) (string, []any) {
 	return `SELECT k.key_id FROM api_keys k WHERE k.account_id = $1 AND ` + keyVisible(v, "k.key_id"), about(v, account)
+}
+
+// UnknownPassword is what passwords of nobody are compared with.
+func UnknownPassword(db *DB) string { return db.unknownPassword }
+
+// VisibleUnitsStatement is the statement that gives the units visible to v, with its parameters.
+func VisibleUnitsStatement(v *graph.Viewer, account graph.UUID) (string, []any) {
+	return `SELECT n.unit_id FROM units n WHERE n.account_id = $1 AND ` + unitVisible(v, "n.unit_id"), about(v, account)
 }

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/alexedwards/argon2id"
 	"github.com/hashicorp/golang-lru/v2"
 	"github.com/jmoiron/sqlx"
 	"github.com/jmoiron/sqlx/reflectx"
@@ -30,6 +31,8 @@ type Config struct {
 	MaxConns int          // size of the pool; 8 when zero
 	Logger   *slog.Logger // nil: slog's default
 	SendMail bool         // queue mail; somebody has to send it (package mail)
+	// PasswordCost is what a hash of a password costs; what OWASP advises when nil.
+	PasswordCost *argon2id.Params
 }
 
 // DB is the database of one server. Close it.
@@ -41,6 +44,9 @@ type DB struct {
 	visible   *lru.Cache[ruleKey, *graph.KeySet]
 	trees     *lru.Cache[treeKey, *graph.Tree]
 	passwords *semaphore.Weighted
+	// passwordCost is that of new hashes, unknownPassword what passwords of nobody are compared with.
+	passwordCost    *argon2id.Params
+	unknownPassword string
 	// afterwards holds what was left for later.
 	afterwards *semaphore.Weighted
 }
@@ -56,6 +62,9 @@ func Open(c Config) (*DB, error) {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
+	if c.PasswordCost == nil {
+		c.PasswordCost = passwordCost
+	}
 	pool, err := openPool(c.URL, c.MaxConns)
 	if err != nil {
 		return nil, err
@@ -69,6 +78,7 @@ func Open(c Config) (*DB, error) {
 		return nil, fmt.Errorf("make cache of trees: %w", err)
 	}
 	return &DB{pool: pool, adminURL: c.AdminURL, log: c.Logger, sendMail: c.SendMail, visible: visible, trees: known,
+		passwordCost: c.PasswordCost, unknownPassword: unknownPassword(c.PasswordCost),
 		passwords: semaphore.NewWeighted(passwordsAtOnce), afterwards: semaphore.NewWeighted(laterAtOnce)}, nil
 }
 

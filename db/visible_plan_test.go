@@ -127,3 +127,16 @@ func BenchmarkVisibleKeys(b *testing.B) {
 	}
 	b.ReportMetric(float64(inside.Microseconds())/float64(b.N)/1000, "ms-in-PostgreSQL/op")
 }
+
+// TestPlanOfVisibleUnits records the same for the units of somebody who manages keys, and so sees empty ones.
+func TestPlanOfVisibleUnits(t *testing.T) {
+	t.Parallel()
+	p := plantLarge(t)
+	v := p.viewer(t, t, modelAdmin, modelStart)
+	statement, args := db.VisibleUnitsStatement(v, p.account)
+	var plan []string
+	if err := db.Pool(p.db).SelectContext(t.Context(), &plan, `EXPLAIN (ANALYZE, COSTS OFF) `+statement, args...); err != nil {
+		t.Fatal(err)
+	}
+	t.Log(strings.Join(plan, "\n"))
+}

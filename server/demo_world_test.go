@@ -20,7 +20,7 @@ var demoTemplate = sync.OnceValues(func() (string, error) {
 	if err := errors.Join(databases.Drop(ctx, name), databases.Create(ctx, name, "")); err != nil {
 		return "", err
 	}
-	d, err := db.Open(db.Config{URL: dbtest.DSN(nil, name), MaxConns: 2})
+	d, err := db.Open(db.Config{URL: dbtest.DSN(nil, name), MaxConns: 2, PasswordCost: dbtest.PasswordCost})
 	if err != nil {
 		return "", err
 	}

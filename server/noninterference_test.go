@@ -94,7 +94,7 @@ func TestNonInterferenceIsNoEmptyPromise(t *testing.T) {
 // prepare signs everybody in and gives their tokens and all objects of the demo, and leaves nobody connected.
 func prepare(t *testing.T, name string) (map[string]string, demoObjects) {
 	t.Helper()
-	d, err := db.Open(db.Config{URL: dbtest.DSN(t, name)})
+	d, err := db.Open(db.Config{URL: dbtest.DSN(t, name), PasswordCost: dbtest.PasswordCost})
 	if err != nil {
 		t.Fatal(err)
 	}
