@@ -64,9 +64,7 @@ func (db *DB) KeysOf(ctx context.Context, v *graph.Viewer, account graph.UUID, w
 			AND ($7::uuid IS NULL OR EXISTS (
 				SELECT FROM users u
 				WHERE u.account_id = $1 AND u.user_id = $7 AND (u.is_primary OR (k.key_id IN (` + enabledKeys("$7") + `)) IS TRUE)))
-			AND ($8::uuid IS NULL OR EXISTS (
-				SELECT FROM unit_paths p
-				WHERE p.account_id = $1 AND p.above_id = $8 AND p.unit_id = k.unit_id))`,
+			AND ` + inUnit("$8"),
 		name: `(lower(k.name) COLLATE "C")`,
 		id:   "k.key_id",
 		args: about(v, account, pattern(f.Search), nameArray(f.Kinds), nameArray(f.Statuses), enabledFor,

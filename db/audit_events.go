@@ -69,7 +69,8 @@ func auditVisible(v *graph.Viewer) string {
 	if !v.SeesAudit() {
 		return nothing
 	}
-	return `((e.key_id IS NULL OR ` + keyVisible(v, "e.key_id") + `) AND (e.unit_id IS NULL OR ` + unitVisible(v, "e.unit_id") + `))`
+	return `((e.key_id IS NULL OR ` + keyVisible(v, "e.key_id") + `) AND (e.unit_id IS NULL OR ` + unitVisible(v, "e.unit_id") + `)
+		AND (e.action <> 'GRANTS_CHANGED' OR ` + operationVisible(v, "e.event_id") + `))`
 }
 
 // soughtVisible is the condition that the user $7, by whom events are sought, is not hidden from v. Whoever sees all users
@@ -110,8 +111,9 @@ func (db *DB) AuditEventsOf(ctx context.Context, v *graph.Viewer, account graph.
 			AND ($4::timestamptz IS NULL OR e.occurred_at >= $4)
 			AND ($5::timestamptz IS NULL OR e.occurred_at < $5)
 			AND ($6::text[] IS NULL OR e.action = ANY($6))
-			AND ($7::uuid IS NULL OR (e.user_id = $7 OR e.actor_user = $7) AND ` + soughtVisible(v) + `)
-			AND ($8::uuid IS NULL OR e.key_id = $8)
+			AND ($7::uuid IS NULL OR (e.user_id = $7 OR e.actor_user = $7 OR e.action = 'GRANTS_CHANGED' AND ` +
+			operationOn(v, "e.event_id", "$7 = ANY(c.user_ids)") + `) AND ` + soughtVisible(v) + `)
+			AND ($8::uuid IS NULL OR e.key_id = $8 OR e.action = 'GRANTS_CHANGED' AND ` + operationOn(v, "e.event_id", "c.key_id = $8") + `)
 			AND ($9::uuid IS NULL OR e.unit_id = $9)`,
 		id: "e.event_id",
 		args: about(v, account, f.From, f.To, nameArray(f.Actions), objectOf(f.UserID, account, graph.KindUser),
@@ -150,6 +152,9 @@ func (db *DB) completeEvents(ctx context.Context, v *graph.Viewer, account graph
 	}
 	units, err := byID(unitIDs, func(ids []graph.UUID) ([]*graph.Unit, error) { return db.Units(ctx, v, account, ids) }, unitID)
 	if err != nil {
+		return nil, err
+	}
+	if err := db.readChangedKeys(ctx, v, account, rows); err != nil {
 		return nil, err
 	}
 	events := make([]*graph.AuditEvent, len(rows))

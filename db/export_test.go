@@ -17,9 +17,6 @@ func BinaryParameters(ctx context.Context, db *DB) bool {
 	return err == nil && n == 263
 }
 
-// UnknownPassword is the hash that unknown addresses are compared with.
-const UnknownPassword = unknownPassword
-
 // Pool gives the connections, for what no function of the package says.
 func Pool(db *DB) *sqlx.DB { return db.pool }
 
@@ -65,4 +62,12 @@ func VisibleKeysStatement(v *graph.Viewer, account graph.UUID) (string, []any) {
 // PublicKey is the public part of a key of the account, made up.
 func PublicKey(account graph.UUID, suffix string) string {
 	return publicKey + tokenText.EncodeToString(account[:]) + suffix
+}
+
+// UnknownPassword is what passwords of nobody are compared with.
+func UnknownPassword(db *DB) string { return db.unknownPassword }
+
+// VisibleUnitsStatement is the statement that gives the units visible to v, with its parameters.
+func VisibleUnitsStatement(v *graph.Viewer, account graph.UUID) (string, []any) {
+	return `SELECT n.unit_id FROM units n WHERE n.account_id = $1 AND ` + unitVisible(v, "n.unit_id"), about(v, account)
 }

@@ -37,19 +37,24 @@ func (db *DB) Grants(ctx context.Context, v *graph.Viewer, account graph.UUID, p
 	if !v.Enters(account) || len(pairs) == 0 {
 		return nil, nil
 	}
+	grants, err := visibleGrants(ctx, db.pool, v, account, pairs)
+	return grants, fault("read grants", err)
+}
+
+func visibleGrants(ctx context.Context, q sqlx.QueryerContext, v *graph.Viewer, account graph.UUID, pairs []Pair) ([]*graph.Grant, error) {
 	users, keys := make([]graph.UUID, len(pairs)), make([]graph.UUID, len(pairs))
 	for i, p := range pairs {
 		users[i], keys[i] = p.User, p.Key
 	}
 	var grants []*graph.Grant
-	err := db.pool.SelectContext(ctx, &grants, `
+	err := sqlx.SelectContext(ctx, q, &grants, `
 		SELECT `+userColumns.as("u", "user")+`, `+keyColumns.as("k", "key")+`, `+grantColumns.of("g")+`
 		FROM unnest($4::uuid[], $5::uuid[]) AS p (user_id, key_id)
 		JOIN users u ON u.account_id = $1 AND u.user_id = p.user_id
 		JOIN api_keys k ON k.account_id = $1 AND k.key_id = p.key_id
 		`+grantOf+`
 		WHERE `+grantVisible(v)+` AND `+keyVisible(v, "k.key_id"), about(v, account, uuidArray(users), uuidArray(keys))...)
-	return grants, fault("read grants", err)
+	return grants, err
 }
 
 // GrantsOf reads a page of the account's visible grants, by user and key in the order of their creation, without those

@@ -115,9 +115,6 @@ func (db *DB) decideKeyRequest(ctx context.Context, v *graph.Viewer, in graph.De
 
 // keyForRequest makes the key that the request asks for.
 func keyForRequest(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, q *graph.KeyRequest, requester *graph.User) (*graph.UUID, error) {
-	if _, err := lockAccount(ctx, tx, q.AccountID); err != nil { // so that the unit stays
-		return nil, err
-	}
 	unit, err := unitOfRequest(ctx, tx, v, q)
 	if err != nil {
 		return nil, err
@@ -132,10 +129,14 @@ func keyForRequest(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, q *graph.K
 	return &made.Key.KeyID, err
 }
 
-// unitOfRequest gives the unit that the request names, nil when it names none or one that is gone.
+// unitOfRequest gives the unit that the request names, which stays until the transaction ends; nil when it names none or one that
+// is gone.
 func unitOfRequest(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, q *graph.KeyRequest) (*graph.UUID, error) {
 	if q.UnitID == nil {
 		return nil, nil
+	}
+	if _, err := lockAccount(ctx, tx, q.AccountID); err != nil {
+		return nil, err
 	}
 	units, err := visibleUnits(ctx, tx, v, q.AccountID, []graph.UUID{*q.UnitID})
 	if err != nil || len(units) == 0 {

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/alexedwards/argon2id"
 	"github.com/hashicorp/golang-lru/v2"
 	"github.com/jmoiron/sqlx"
 	"github.com/jmoiron/sqlx/reflectx"
@@ -32,6 +33,8 @@ type Config struct {
 	SendMail bool         // queue mail; somebody has to send it (package mail)
 	// UsageMonths is how many months of usage are kept beside the present one; graph.DefaultUsageMonths when zero.
 	UsageMonths int
+	// PasswordCost is what a hash of a password costs; what OWASP advises when nil.
+	PasswordCost *argon2id.Params
 }
 
 // DB is the database of one server. Close it.
@@ -47,6 +50,9 @@ type DB struct {
 	passwords   *semaphore.Weighted
 	// ingesting leaves connections to those who ask, while many wait to add usage to one account.
 	ingesting *semaphore.Weighted
+	// passwordCost is that of new hashes, unknownPassword what passwords of nobody are compared with.
+	passwordCost    *argon2id.Params
+	unknownPassword string
 	// afterwards holds what was left for later.
 	afterwards *semaphore.Weighted
 }
@@ -65,6 +71,9 @@ func Open(c Config) (*DB, error) {
 	if c.UsageMonths == 0 {
 		c.UsageMonths = graph.DefaultUsageMonths
 	}
+	if c.PasswordCost == nil {
+		c.PasswordCost = passwordCost
+	}
 	pool, err := openPool(c.URL, c.MaxConns)
 	if err != nil {
 		return nil, err
@@ -78,6 +87,7 @@ func Open(c Config) (*DB, error) {
 		return nil, fmt.Errorf("make cache of trees: %w", err)
 	}
 	return &DB{pool: pool, adminURL: c.AdminURL, log: c.Logger, sendMail: c.SendMail, visible: visible, trees: known, usageMonths: c.UsageMonths,
+		passwordCost: c.PasswordCost, unknownPassword: unknownPassword(c.PasswordCost),
 		passwords: semaphore.NewWeighted(passwordsAtOnce), afterwards: semaphore.NewWeighted(laterAtOnce),
 		ingesting: semaphore.NewWeighted(int64(max(1, c.MaxConns/2)))}, nil
 }

@@ -31,7 +31,7 @@ type listing struct {
 func (l *listing) place(w graph.Window, c *graph.Cursor) (expression, parameters string) {
 	n := len(l.args)
 	switch {
-	case w.Order == graph.ByUserAndKey:
+	case w.Order.Paired():
 		l.args = append(slices.Clip(l.args), c.ID, c.Second)
 		return "(" + l.id + ")", fmt.Sprintf("($%d::uuid, $%d::uuid)", n+1, n+2)
 	case w.Order.Timed():

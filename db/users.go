@@ -3,6 +3,8 @@ package db
 import (
 	"context"
 
+	"github.com/jmoiron/sqlx"
+
 	"grantwood/graph"
 )
 
@@ -27,12 +29,17 @@ func (db *DB) Users(ctx context.Context, v *graph.Viewer, account graph.UUID, id
 	if !v.Enters(account) || len(ids) == 0 {
 		return nil, nil
 	}
+	users, err := visibleUsers(ctx, db.pool, v, account, ids)
+	return users, fault("read users", err)
+}
+
+func visibleUsers(ctx context.Context, q sqlx.QueryerContext, v *graph.Viewer, account graph.UUID, ids []graph.UUID) ([]*graph.User, error) {
 	var users []*graph.User
-	err := db.pool.SelectContext(ctx, &users, `
+	err := sqlx.SelectContext(ctx, q, &users, `
 		SELECT `+userColumns.of("u")+`
 		FROM users u
 		WHERE u.account_id = $1 AND u.user_id = ANY($4) AND `+userVisible(v), about(v, account, uuidArray(ids))...)
-	return users, fault("read users", err)
+	return users, err
 }
 
 // UsersOf reads a page of the account's visible users. Role and status restrict only among users whose details are

@@ -26,19 +26,24 @@ const (
 // enabledKeys are the keys that are enabled for the user, written outward from what was set for them, so that the cost
 // follows their rules and not the keys of the account.
 func enabledKeys(user string) string {
-	holding := `NOT EXISTS (
-			SELECT FROM grants g
-			WHERE g.account_id = $1 AND g.user_id = ` + user + ` AND g.key_id = k.key_id AND ` + grantHolds + `)`
-	return `
+	set := `
 		SELECT g.key_id FROM grants g
-		WHERE g.account_id = $1 AND g.user_id = ` + user + ` AND g.enabled AND ` + grantHolds + `
-		UNION ALL
+		WHERE g.account_id = $1 AND g.user_id = ` + user + ` AND ` + grantHolds
+	// NOT IN looks into a table in memory, whatever PostgreSQL believes about how many grants there are. NOT EXISTS would compare
+	// each key with each grant of a user for whom many were just set.
+	return set + ` AND g.enabled
+		UNION ALL` + inheritedKeys(user, ` AND k.key_id NOT IN (`+set+`)`, ` AND NOT EXISTS (`+set+` AND g.key_id = k.key_id)`)
+}
+
+// inheritedKeys are the keys that units and the default enable for the user, each under a further condition on the keys k.
+func inheritedKeys(user, ofUnits, ofDefault string) string {
+	return `
 		SELECT k.key_id FROM (` + ruledUnits(user) + `) n
 		JOIN api_keys k ON k.account_id = $1 AND k.unit_id = n.unit_id
-		WHERE n.enabled AND ` + holding + `
+		WHERE n.enabled` + ofUnits + `
 		UNION ALL
 		SELECT k.key_id FROM api_keys k
-		WHERE k.account_id = $1 AND k.is_master AND ` + holding
+		WHERE k.account_id = $1 AND k.is_master` + ofDefault
 }
 
 // ruledUnits are the units that a rule for the user reaches, each with what the nearest of them says.

@@ -40,8 +40,8 @@ func largeModel() *treeModel {
 	return m
 }
 
-// crowd gives 300 further users 100 grants and 3 rules each.
-var crowd = []string{`
+// others gives 300 further users 100 grants and 3 rules each.
+var others = []string{`
 	INSERT INTO users (account_id, user_id, person_id, email, display_name, created_at)
 	SELECT $1, gen_random_uuid(), gen_random_uuid(), n || '@crowd.example', 'One of the crowd', now() FROM generate_series(1, 300) n`, `
 	INSERT INTO grants (account_id, user_id, key_id, enabled, updated_at)
@@ -61,7 +61,7 @@ func plantLarge(t testing.TB) *planted {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, statement := range crowd {
+	for _, statement := range others {
 		if _, err := db.Pool(p.db).ExecContext(t.Context(), statement, p.account); err != nil {
 			t.Fatal(err)
 		}
@@ -126,4 +126,17 @@ func BenchmarkVisibleKeys(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(inside.Microseconds())/float64(b.N)/1000, "ms-in-PostgreSQL/op")
+}
+
+// TestPlanOfVisibleUnits records the same for the units of somebody who manages keys, and so sees empty ones.
+func TestPlanOfVisibleUnits(t *testing.T) {
+	t.Parallel()
+	p := plantLarge(t)
+	v := p.viewer(t, t, modelAdmin, modelStart)
+	statement, args := db.VisibleUnitsStatement(v, p.account)
+	var plan []string
+	if err := db.Pool(p.db).SelectContext(t.Context(), &plan, `EXPLAIN (ANALYZE, COSTS OFF) `+statement, args...); err != nil {
+		t.Fatal(err)
+	}
+	t.Log(strings.Join(plan, "\n"))
 }

@@ -211,7 +211,15 @@ func TestForeignAccountIsEmpty(t *testing.T) {
 	a, b := newAccount(t), newAccount(t)
 	u := a.user(t, graph.RoleAdministrator)
 	k := must(a.db.MasterKey(t.Context(), a.owner, a.id))
-	ids := []graph.UUID{k.KeyID, u.UserID(), a.owner.UserID(), a.id}
+	top := a.unit(t, "Top", nil)
+	units := []*graph.Unit{top, a.unit(t, "Below", top)}
+	if _, err := a.db.SetUnitGrant(t.Context(), a.owner, graph.SetUnitGrantInput{UserID: u.User.ID(), UnitID: top.ID(), State: graph.GrantEnabled}); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := a.db.CreateApiKey(t.Context(), a.owner, graph.CreateApiKeyInput{Name: "Below", Kind: graph.OtherKind, UnitID: ptr(units[1].ID())}); err != nil {
+		t.Fatal(err)
+	}
+	ids := []graph.UUID{k.KeyID, u.UserID(), a.owner.UserID(), a.id, top.UnitID, units[1].UnitID}
 	q := must(a.db.RequestApiKey(t.Context(), a.owner, graph.RequestApiKeyInput{Name: "Wanted", Kind: graph.OtherKind, Reason: "x"}))
 	for name, v := range map[string]*graph.Viewer{"owner of another account": b.owner, "nobody": {Request: now()}} {
 		ctx, ask := t.Context(), db.Ask{Total: true, Around: true}
@@ -229,6 +237,14 @@ func TestForeignAccountIsEmpty(t *testing.T) {
 			*must(a.db.KeyRequestsOf(ctx, v, a.id, window(graph.ByCreationDes), nil, ask)).Total,
 			*must(a.db.PendingKeyRequests(ctx, v, window(graph.ByCreation), ask)).Total,
 			*must(a.db.GrantsOfUsers(ctx, v, []*graph.User{u.User}, window(graph.ByCreation), nil, ask))[u.UserID()].Total,
+			len(must(a.db.Units(ctx, v, a.id, ids))), len(must(a.db.AncestorsOf(ctx, v, units))),
+			*must(a.db.UnitsOf(ctx, v, a.id, window(graph.ByName), nil, ask)).Total,
+			*must(a.db.UnitsOf(ctx, v, a.id, window(graph.ByName), ptr(top.ID()), ask)).Total,
+			*must(a.db.ChildrenOf(ctx, v, units, window(graph.ByName), ask))[top.UnitID].Total,
+			*must(a.db.KeysOfUnits(ctx, v, units, window(graph.ByName), true, ask))[top.UnitID].Total,
+			*must(a.db.KeysOf(ctx, v, a.id, window(graph.ByName), graph.ApiKeyFilter{UnitID: ptr(top.ID())}, ask)).Total,
+			len(must(a.db.UnitGrants(ctx, v, a.id, []db.UserAndUnit{{User: u.UserID(), Unit: top.UnitID}}))),
+			len(must(a.db.UnitGrantsOfUsers(ctx, v, []*graph.User{u.User}))), len(must(a.db.UnitGrantsOfUnits(ctx, v, units))),
 			*must(a.db.GrantsOfKeys(ctx, v, []*graph.ApiKey{k}, window(graph.ByCreation), nil, ask))[k.KeyID].Total,
 		}
 		for i, g := range got {

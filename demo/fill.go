@@ -52,21 +52,29 @@ func (f filler) globex(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	keys, names := map[string]graph.ID{}, globexKeys(0, 1, 2)
-	last := len(names) - 1
-	for i, name := range names[:last] {
-		if err := f.key(ctx, owner, name, purposes[i%len(purposes)].kind, keys); err != nil {
-			return err
-		}
-	}
-	if keys[names[last]], err = f.requests(ctx, owner, names[last]); err != nil {
-		return err
-	}
-	members, err := f.people(ctx, owner, append(globexPeople[1:], globexColleagues()...), keys)
+	units, err := f.branches(ctx, owner)
 	if err != nil {
 		return err
 	}
-	if _, err := f.request(ctx, members["admin@globex.example"], "Europe: Fairs"); err != nil {
+	keys, names := map[string]graph.ID{}, globexKeys(0, 1, 2)
+	last := len(names) - 1
+	for i, name := range names {
+		p := purposes[i%len(purposes)]
+		unit := units[inRegion(regions[i/len(purposes)], p.unit)]
+		if i == last {
+			keys[name], err = f.requests(ctx, owner, name, unit)
+		} else {
+			err = f.key(ctx, owner, name, p.kind, unit, keys)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	members, err := f.people(ctx, owner, append(globexPeople[1:], globexColleagues()...), keys, units)
+	if err != nil {
+		return err
+	}
+	if _, err := f.request(ctx, members["admin@globex.example"], "Europe: Fairs", nil); err != nil {
 		return err
 	}
 	_, err = f.db.InviteUser(ctx, owner, invitation(Person{Email: "newcomer@globex.example", Role: graph.RoleReporting,
@@ -79,22 +87,56 @@ func (f filler) initech(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	keys := map[string]graph.ID{}
+	keys, units := map[string]graph.ID{}, map[string]graph.ID{}
 	for _, name := range customers {
-		if err := f.key(ctx, owner, "Customer: "+name, graph.Customer, keys); err != nil {
+		if err := f.unit(ctx, owner, name, name, graph.Customer, nil, units); err != nil {
+			return err
+		}
+		if err := f.key(ctx, owner, "Customer: "+name, graph.Customer, units[name], keys); err != nil {
 			return err
 		}
 	}
-	_, err = f.people(ctx, owner, initechPeople[1:], keys)
+	_, err = f.people(ctx, owner, initechPeople[1:], keys, units)
 	return err
+}
+
+// branches makes Globex' units and gives them by their region and name.
+func (f filler) branches(ctx context.Context, owner *graph.Viewer) (map[string]graph.ID, error) {
+	units := map[string]graph.ID{}
+	for _, region := range regions {
+		if err := f.unit(ctx, owner, region, region, graph.Region, nil, units); err != nil {
+			return nil, err
+		}
+		for _, b := range branches {
+			above := units[inRegion(region, b.above)]
+			if err := f.unit(ctx, owner, inRegion(region, b.name), b.name, b.kind, &above, units); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return units, nil
+}
+
+func (f filler) unit(ctx context.Context, owner *graph.Viewer, place, name string, kind graph.UnitKind, above *graph.ID, units map[string]graph.ID) error {
+	owner.Request = request()
+	u, err := f.db.CreateUnit(ctx, owner, graph.CreateUnitInput{Name: name, Kind: kind, ParentID: above})
+	if err != nil {
+		return fmt.Errorf("create unit %s: %w", place, err)
+	}
+	units[place] = u.ID()
+	return nil
 }
 
 // requests lets the owner ask for three keys, of which the provider gives the first and refuses the second. It gives the
 // ID of the key.
-func (f filler) requests(ctx context.Context, owner *graph.Viewer, granted string) (graph.ID, error) {
+func (f filler) requests(ctx context.Context, owner *graph.Viewer, granted string, unit graph.ID) (graph.ID, error) {
 	var made [3]*graph.KeyRequest
 	for i, name := range []string{granted, "Antarctica: Sales", "Africa: Headquarters"} {
-		q, err := f.request(ctx, owner, name)
+		place := &unit
+		if i > 0 {
+			place = nil
+		}
+		q, err := f.request(ctx, owner, name, place)
 		if err != nil {
 			return graph.ID{}, err
 		}
@@ -112,9 +154,9 @@ func (f filler) requests(ctx context.Context, owner *graph.Viewer, granted strin
 	return q.Key.ID(), err
 }
 
-func (f filler) request(ctx context.Context, v *graph.Viewer, name string) (*graph.KeyRequest, error) {
+func (f filler) request(ctx context.Context, v *graph.Viewer, name string, unit *graph.ID) (*graph.KeyRequest, error) {
 	v.Request = request()
-	q, err := f.db.RequestApiKey(ctx, v, graph.RequestApiKeyInput{Name: name, Kind: graph.Application, Reason: "We grow."})
+	q, err := f.db.RequestApiKey(ctx, v, graph.RequestApiKeyInput{Name: name, Kind: graph.Application, UnitID: unit, Reason: "We grow."})
 	if err != nil {
 		return nil, fmt.Errorf("request key %s: %w", name, err)
 	}
@@ -139,9 +181,9 @@ func (f filler) accept(ctx context.Context, p Person, token string) (*graph.View
 	return s.Viewer, nil
 }
 
-func (f filler) key(ctx context.Context, owner *graph.Viewer, name string, kind graph.UnitKind, keys map[string]graph.ID) error {
+func (f filler) key(ctx context.Context, owner *graph.Viewer, name string, kind graph.UnitKind, unit graph.ID, keys map[string]graph.ID) error {
 	owner.Request = request()
-	k, _, err := f.db.CreateApiKey(ctx, owner, graph.CreateApiKeyInput{Name: name, Kind: kind})
+	k, _, err := f.db.CreateApiKey(ctx, owner, graph.CreateApiKeyInput{Name: name, Kind: kind, UnitID: &unit})
 	if err != nil {
 		return fmt.Errorf("create key %s: %w", name, err)
 	}
@@ -149,8 +191,9 @@ func (f filler) key(ctx context.Context, owner *graph.Viewer, name string, kind 
 	return nil
 }
 
-// people invites everybody and accepts in their name, then signs them out. It gives them by their addresses.
-func (f filler) people(ctx context.Context, owner *graph.Viewer, people []Person, keys map[string]graph.ID) (map[string]*graph.Viewer, error) {
+// people invites everybody, accepts in their name, signs them out and sets their rules for units. It gives them by their
+// addresses.
+func (f filler) people(ctx context.Context, owner *graph.Viewer, people []Person, keys, units map[string]graph.ID) (map[string]*graph.Viewer, error) {
 	members := map[string]*graph.Viewer{}
 	for _, p := range people {
 		owner.Request = request()
@@ -164,6 +207,13 @@ func (f filler) people(ctx context.Context, owner *graph.Viewer, people []Person
 		}
 		if _, err := f.db.SignOut(ctx, v); err != nil {
 			return nil, err
+		}
+		for _, name := range p.Units {
+			owner.Request = request()
+			in := graph.SetUnitGrantInput{UserID: v.User.ID(), UnitID: units[name], State: graph.GrantEnabled}
+			if _, err := f.db.SetUnitGrant(ctx, owner, in); err != nil {
+				return nil, fmt.Errorf("enable %s for %s: %w", name, p.Email, err)
+			}
 		}
 		members[p.Email] = v
 	}

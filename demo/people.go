@@ -26,6 +26,8 @@ type Person struct {
 	// Keys are the names of the keys that are enabled for an additional user besides the master key.
 	Keys          []string
 	WithoutMaster bool
+	// Units are those whose keys are enabled for an additional user, those of the future included.
+	Units []string
 	About         string // what they are for, in one line
 }
 
@@ -33,7 +35,7 @@ type Person struct {
 var globexPeople = []Person{
 	{Email: "owner@globex.example", Name: "Olivia Owner", Role: graph.RolePrimary, About: "owns Globex: every key"},
 	{Email: "admin@globex.example", Name: "Adam Admin", Role: graph.RoleAdministrator,
-		Keys: globexKeys(0, 1), About: "administrator for the keys of Europe and the Americas"},
+		Units: []string{"Europe", "Americas"}, About: "administrator for all keys of Europe and the Americas, future ones too"},
 	{Email: "developer@globex.example", Name: "Dora Developer", Role: graph.RoleDeveloper,
 		Keys:  []string{"Europe: Web shop", "Europe: Mobile app", "Europe: Two-factor login", "Europe: Order tracking", "Europe: Chat"},
 		About: "developer, 6 keys"},
@@ -55,14 +57,25 @@ func People() []Person { return append(append([]Person{}, globexPeople...), init
 
 var (
 	regions  = []string{"Europe", "Americas", "Asia Pacific"}
-	purposes = []struct {
-		name string
-		kind graph.UnitKind
+	// branches are the units below each region, above those that lie in them.
+	branches = []struct {
+		name, above string
+		kind        graph.UnitKind
 	}{
-		{"Headquarters", graph.Region}, {"Sales", graph.BusinessUnit}, {"Support", graph.BusinessUnit}, {"Marketing", graph.BusinessUnit},
-		{"Logistics", graph.BusinessUnit}, {"Finance", graph.Department}, {"Human resources", graph.Department},
-		{"Web shop", graph.Application}, {"Mobile app", graph.Application}, {"Two-factor login", graph.Application},
-		{"Order tracking", graph.Application}, {"Chat", graph.Application}, {"Alerts", graph.Application},
+		{"Sales", "", graph.BusinessUnit}, {"Support", "", graph.BusinessUnit}, {"Marketing", "", graph.BusinessUnit},
+		{"Logistics", "", graph.BusinessUnit}, {"Administration", "", graph.BusinessUnit}, {"Finance", "Administration", graph.Department},
+		{"Human resources", "Administration", graph.Department}, {"Digital", "", graph.BusinessUnit},
+	}
+	// purposes are what each region has a key for, and the unit that holds it; empty for the region itself.
+	purposes = []struct {
+		name, unit string
+		kind       graph.UnitKind
+	}{
+		{"Headquarters", "", graph.Region}, {"Sales", "Sales", graph.BusinessUnit}, {"Support", "Support", graph.BusinessUnit},
+		{"Marketing", "Marketing", graph.BusinessUnit}, {"Logistics", "Logistics", graph.BusinessUnit}, {"Finance", "Finance", graph.Department},
+		{"Human resources", "Human resources", graph.Department}, {"Web shop", "Digital", graph.Application},
+		{"Mobile app", "Digital", graph.Application}, {"Two-factor login", "Digital", graph.Application},
+		{"Order tracking", "Digital", graph.Application}, {"Chat", "Digital", graph.Application}, {"Alerts", "Digital", graph.Application},
 	}
 	customers = []string{"Acme", "Cyberdyne", "Duff", "Hooli", "Massive Dynamic", "Pied Piper", "Soylent", "Stark", "Tyrell", "Umbrella",
 		"Wayne", "Wonka"}
@@ -79,6 +92,14 @@ func globexKeys(which ...int) []string {
 		}
 	}
 	return names
+}
+
+// inRegion names a unit: the region itself, or one below it.
+func inRegion(region, unit string) string {
+	if unit == "" {
+		return region
+	}
+	return region + ": " + unit
 }
 
 // globexColleagues are the twenty who make Globex 25: by turns a developer and somebody who reads reports, each with some

@@ -3,6 +3,7 @@ package graph
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -32,6 +33,7 @@ const (
 	GrantWasOn     AuditAction = "GRANT_ENABLED"
 	GrantWasOff    AuditAction = "GRANT_DISABLED"
 	GrantWasReset  AuditAction = "GRANT_RESET"
+	GrantsChanged  AuditAction = "GRANTS_CHANGED"
 	UnitGrantSet   AuditAction = "UNIT_GRANT_CHANGED"
 	UnitChanged    AuditAction = "UNIT_CHANGED"
 	KeyCreated     AuditAction = "KEY_CREATED"
@@ -67,10 +69,12 @@ type AuditEvent struct {
 	Key        *ApiKey
 	UnitID     *UUID
 	Unit       *Unit
+	ChangedFor []UUID // keys that the grants are for which an operation on many grants changed; not read for whoever sees every key
 	Summary    string
 	Changes    []*AuditChange
 	IPAddress  *string
 	RequestID  string
+	Nested     Nested
 }
 
 // IsNode marks what has a global ID.
@@ -94,10 +98,15 @@ func (e *AuditEvent) Actor() Actor {
 	return nil
 }
 
-// VisibleTo reports whether v reads the audit trail and sees the key and the unit that the event concerns, as far as there are.
+// VisibleTo reports whether v reads the audit trail and sees the key and the unit that the event concerns, as far as there are; of
+// an operation on many grants, one of the keys.
 func (e *AuditEvent) VisibleTo(v *Viewer) bool {
 	return e != nil && v.Enters(e.AccountID) && v.SeesAudit() && (e.KeyID == nil || v.SeesKey(e.AccountID, *e.KeyID)) &&
-		(e.UnitID == nil || v.SeesUnit(e.AccountID, *e.UnitID))
+		(e.UnitID == nil || v.SeesUnit(e.AccountID, *e.UnitID)) && (e.Action != GrantsChanged || e.changedSeenBy(v))
+}
+
+func (e *AuditEvent) changedSeenBy(v *Viewer) bool {
+	return v.SeesEveryKey() || slices.ContainsFunc(e.ChangedFor, func(key UUID) bool { return v.SeesKey(e.AccountID, key) })
 }
 
 // AuditChange is a value that changed: what it was and what it is, nil where there was or is none.

@@ -70,6 +70,23 @@ func (c *InvitationConnection) Edges() []*InvitationEdge {
 // VisibleTo reports whether v sees the invitation.
 func (e *InvitationEdge) VisibleTo(v *Viewer) bool { return e.Node.VisibleTo(v) }
 
+// GrantChangeConnection is a page of what an operation changed.
+type GrantChangeConnection struct{ Page[GrantChange] }
+
+// GrantChangeEdge is a change in a page.
+type GrantChangeEdge struct {
+	Cursor string
+	Node   *GrantChange
+}
+
+// Edges gives the changes with their cursors.
+func (c *GrantChangeConnection) Edges() []*GrantChangeEdge {
+	return edges(&c.Page, func(cursor string, n *GrantChange) *GrantChangeEdge { return &GrantChangeEdge{cursor, n} })
+}
+
+// VisibleTo reports whether v sees the change.
+func (e *GrantChangeEdge) VisibleTo(v *Viewer) bool { return e.Node.VisibleTo(v) }
+
 // AuditEventConnection is a page of audit events.
 type AuditEventConnection struct{ Page[AuditEvent] }
 

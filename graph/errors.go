@@ -76,6 +76,53 @@ func (e *Error) At(path string) *Error {
 	return &c
 }
 
+// Errors are user errors of one call that concern several of its arguments, in the order of these.
+type Errors []*Error
+
+// Add appends what rules return, nil when they refuse nothing.
+func (l *Errors) Add(refusals ...error) {
+	for _, err := range refusals {
+		*l = append(*l, ErrorsOf(err)...)
+	}
+}
+
+// Err gives the errors as one, nil when there are none.
+func (l Errors) Err() error {
+	if len(l) == 0 {
+		return nil
+	}
+	return l
+}
+
+// Error gives one after the other.
+func (l Errors) Error() string {
+	texts := make([]string, len(l))
+	for i, e := range l {
+		texts[i] = e.Error()
+	}
+	return strings.Join(texts, "; ")
+}
+
+// Unwrap gives each of them.
+func (l Errors) Unwrap() []error {
+	list := make([]error, len(l))
+	for i, e := range l {
+		list[i] = e
+	}
+	return list
+}
+
+// ErrorsOf gives what of an error a caller may see: several errors, one, or none.
+func ErrorsOf(err error) Errors {
+	if list, ok := errors.AsType[Errors](err); ok {
+		return list
+	}
+	if e, ok := errors.AsType[*Error](err); ok {
+		return Errors{e}
+	}
+	return nil
+}
+
 // ErrorCode gives the code of the Error in err's chain, or Internal when there is none.
 func ErrorCode(err error) Code {
 	if e, ok := errors.AsType[*Error](err); ok {

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -24,10 +25,6 @@ const (
 	GrantDisabled GrantState = "DISABLED"
 	GrantInherit  GrantState = "INHERIT"
 )
-
-func (s GrantState) known() bool {
-	return slices.Contains([]GrantState{GrantEnabled, GrantDisabled, GrantInherit}, s)
-}
 
 // Rule is what was set for one user and one key.
 type Rule struct {
@@ -84,23 +81,54 @@ func (v *Viewer) SeesGrantOf(user UUID) bool {
 	return !user.IsZero() && user == v.UserID() || v.SeesGrantsOfOthers()
 }
 
-// MaySetGrant checks a change of the grant of user u for key k, both visible to v. NotAllowed for the primary user,
-// who has no grants, and for v's own; InvalidState for a deleted key, whose grants are frozen; Invalid for an end that
-// is past or belongs to no enabled grant.
+// MaySetGrant checks a change of the grant of user u for key k, both visible to v: what MayChangeGrantsOf and MayChangeGrants
+// refuse; Invalid for a state that is none, and for an end that is past or belongs to no enabled grant.
 func (v *Viewer) MaySetGrant(u *User, k *ApiKey, in SetGrantInput) error {
+	return cmp.Or(in.State.check("input.state"), v.MayChangeGrantsOf(u, "input.userId"), k.MayChangeGrants("input.keyId"),
+		v.mayEnd(in, "input.expiresAt"))
+}
+
+// Enables gives what is set for a pair that is in the state; nil when nothing is.
+func (s GrantState) Enables() *bool {
+	if s == GrantInherit {
+		return nil
+	}
+	enabled := s == GrantEnabled
+	return &enabled
+}
+
+func (s GrantState) check(path string) error {
+	if !slices.Contains([]GrantState{GrantEnabled, GrantDisabled, GrantInherit}, s) {
+		return refuse(Invalid, path, "There is no such state of a grant.")
+	}
+	return nil
+}
+
+// MayChangeGrantsOf reports NotAllowed, at the path, for the primary user, who has no grants, and for v's own.
+func (v *Viewer) MayChangeGrantsOf(u *User, path string) error {
 	switch {
-	case !in.State.known():
-		return refuse(Invalid, "input.state", "There is no such state of a grant.")
 	case u.IsPrimary:
-		return refuse(NotAllowed, "input.userId", "The primary user has no grants: every key is enabled for them.")
+		return refuse(NotAllowed, path, "The primary user has no grants: every key is enabled for them.")
 	case u.UserID == v.UserID():
-		return refuse(NotAllowed, "input.userId", "Nobody changes their own grants.")
-	case k.DeletedAt != nil:
-		return refuse(InvalidState, "input.keyId", "The key is deleted; its grants are frozen.")
+		return refuse(NotAllowed, path, "Nobody changes their own grants.")
+	}
+	return nil
+}
+
+// MayChangeGrants reports InvalidState, at the path, for a deleted key, whose grants are frozen.
+func (k *ApiKey) MayChangeGrants(path string) error {
+	if k.DeletedAt != nil {
+		return refuse(InvalidState, path, "The key is deleted; its grants are frozen.")
+	}
+	return nil
+}
+
+func (v *Viewer) mayEnd(in SetGrantInput, path string) error {
+	switch {
 	case in.ExpiresAt != nil && in.State != GrantEnabled:
-		return refuse(Invalid, "input.expiresAt", "Only an enabled grant ends by itself.")
+		return refuse(Invalid, path, "Only an enabled grant ends by itself.")
 	case in.ExpiresAt != nil && !in.ExpiresAt.After(v.Request.At):
-		return refuse(Invalid, "input.expiresAt", "The end of a grant lies in the future.")
+		return refuse(Invalid, path, "The end of a grant lies in the future.")
 	}
 	return nil
 }

@@ -52,10 +52,14 @@ const (
 	ByCreationDes Order = 'C'
 	ByUserAndKey  Order = 'g'
 	ByTimeDesc    Order = 't' // by the time at which something happened
+	ByKeyAndPlace Order = 'p'
 )
 
 // Descends reports whether the largest or newest element comes first.
 func (o Order) Descends() bool { return o == ByNameDesc || o == ByCreationDes || o == ByTimeDesc }
+
+// Paired reports whether a place in the order takes two ids.
+func (o Order) Paired() bool { return o == ByUserAndKey || o == ByKeyAndPlace }
 
 // Named reports whether the order begins with a name.
 func (o Order) Named() bool { return o == ByName || o == ByNameDesc }
@@ -91,7 +95,7 @@ func (a PageArgs) Window(order Order) (Window, error) {
 // Cursor is a place in a list: the sort name or time, where the order has one, and the id of a visible row.
 type Cursor struct {
 	ID     UUID
-	Second UUID // the key, in lists by user and key; the time, in lists by time
+	Second UUID // in orders that are Paired: the key, or the place as a number; the time, in lists by time
 	Name   string
 }
 

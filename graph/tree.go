@@ -168,7 +168,7 @@ func (s *KeySet) unitsAt(at time.Time) map[UUID]bool {
 	}
 	now := &unitsSeen{from: at, units: map[UUID]bool{}}
 	for key, rule := range s.keys {
-		if end := rule.end(); end != nil && end.After(at) && (now.until == nil || end.Before(*now.until)) {
+		if end := rule.Explicit.end(); end != nil && end.After(at) && (now.until == nil || end.Before(*now.until)) {
 			now.until = end
 		}
 		if enabled, _ := rule.Effective(at); enabled {
@@ -177,11 +177,4 @@ func (s *KeySet) unitsAt(at time.Time) map[UUID]bool {
 	}
 	s.units.Store(now)
 	return now.units
-}
-
-func (r KeyRule) end() *time.Time {
-	if r.Explicit == nil {
-		return nil
-	}
-	return r.Explicit.ExpiresAt
 }

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"cmp"
 	"strings"
 	"time"
 )
@@ -165,14 +166,10 @@ type SetUnitGrantInput struct {
 // the unit says. NotAllowed for the primary user, who has no grants, for v's own rules, and when v is not the primary user
 // and has no rule that enables the unit: the change reaches keys of the future, which only such a rule would show to v.
 func (v *Viewer) MaySetUnitGrant(u *User, own *bool, s GrantState) error {
-	switch {
-	case !s.known():
-		return refuse(Invalid, "input.state", "There is no such state of a grant.")
-	case u.IsPrimary:
-		return refuse(NotAllowed, "input.userId", "The primary user has no grants: every key is enabled for them.")
-	case u.UserID == v.UserID():
-		return refuse(NotAllowed, "input.userId", "Nobody changes their own grants.")
-	case !v.IsPrimary() && (own == nil || !*own):
+	if err := cmp.Or(s.check("input.state"), v.MayChangeGrantsOf(u, "input.userId")); err != nil {
+		return err
+	}
+	if !v.IsPrimary() && (own == nil || !*own) {
 		return refuse(NotAllowed, "input.unitId", "This needs a rule of your own that enables the unit, since it reaches future keys.")
 	}
 	return nil

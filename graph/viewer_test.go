@@ -116,6 +116,21 @@ func TestWhoSeesWhat(t *testing.T) {
 		{"event about a hidden key", func(*Viewer) interface{ VisibleTo(*Viewer) bool } {
 			return &AuditEvent{AccountID: home, KeyID: &hidden.KeyID}
 		}, append([]string{"primary"}, readers...)},
+		{"operation on grants for the enabled key and the hidden one", func(*Viewer) interface{ VisibleTo(*Viewer) bool } {
+			return &AuditEvent{AccountID: home, Action: GrantsChanged, ChangedFor: []UUID{hidden.KeyID, seenKey.KeyID}}
+		}, append([]string{"primary", "administrator", "audit only"}, readers...)},
+		{"operation on grants for the hidden key", func(*Viewer) interface{ VisibleTo(*Viewer) bool } {
+			return &AuditEvent{AccountID: home, Action: GrantsChanged, ChangedFor: []UUID{hidden.KeyID}}
+		}, append([]string{"primary"}, readers...)},
+		{"operation whose keys nobody read", func(*Viewer) interface{ VisibleTo(*Viewer) bool } {
+			return &AuditEvent{AccountID: home, Action: GrantsChanged}
+		}, append([]string{"primary"}, readers...)},
+		{"operation in another account", func(*Viewer) interface{ VisibleTo(*Viewer) bool } {
+			return &AuditEvent{AccountID: abroad, Action: GrantsChanged, ChangedFor: []UUID{seenKey.KeyID}}
+		}, readers},
+		{"change of a grant for the enabled key", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return &GrantChange{Key: seenKey} }, append([]string{"primary", "administrator", "audit only"}, readers...)},
+		{"change of a grant for the hidden key", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return &GrantChange{Key: hidden} }, append([]string{"primary"}, readers...)},
+		{"change of a grant for a key that is gone", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return &GrantChange{} }, nil},
 		{"unit above the enabled key", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return top }, append(everyone, readers...)},
 		{"unit of the enabled key", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return with }, append(everyone, readers...)},
 		{"unit of the hidden key", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return without }, append([]string{"primary"}, readers...)},

@@ -17,13 +17,18 @@ import (
 
 // userErrors splits what a change returned: refusals and mistakes become data, everything else stays an error.
 func userErrors(err error) ([]graph.UserError, error) {
-	if err == nil {
-		return []graph.UserError{}, nil
+	list := graph.ErrorsOf(err)
+	if err != nil && len(list) == 0 {
+		return nil, err
 	}
-	if e, ok := errors.AsType[*graph.Error](err); ok && e.IsUserError() {
-		return []graph.UserError{e.UserError()}, nil
+	problems := make([]graph.UserError, len(list))
+	for i, e := range list {
+		if !e.IsUserError() {
+			return nil, err
+		}
+		problems[i] = e.UserError()
 	}
-	return nil, err
+	return problems, nil
 }
 
 // Present makes the error that a caller sees: of a graph.Error its code and sentence, of an error in the document what the

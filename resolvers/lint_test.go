@@ -20,7 +20,7 @@ var models = map[string]any{
 	"Invitation": &graph.Invitation{}, "AccessToken": &graph.AccessToken{}, "AccessTokenEdge": &graph.AccessTokenEdge{}, "AccountEdge": &graph.AccountEdge{},
 	"UsageReportRow": &graph.UsageReportRow{}, "Unit": &graph.Unit{}, "UnitEdge": &graph.UnitEdge{}, "UnitGrant": &graph.UnitGrant{},
 	"UsageRecord": &graph.UsageRecord{}, "UsageRecordEdge": &graph.UsageRecordEdge{},
-	"AuditEvent": &graph.AuditEvent{}, "Operator": &graph.Operator{},
+	"AuditEvent": &graph.AuditEvent{}, "GrantChange": &graph.GrantChange{}, "GrantChangeEdge": &graph.GrantChangeEdge{}, "Operator": &graph.Operator{},
 	"UserEdge": &graph.UserEdge{}, "ApiKeyEdge": &graph.ApiKeyEdge{}, "GrantEdge": &graph.GrantEdge{},
 	"KeyRequest": &graph.KeyRequest{}, "KeyRequestEdge": &graph.KeyRequestEdge{}, "InvitationEdge": &graph.InvitationEdge{}, "AuditEventEdge": &graph.AuditEventEdge{},
 }

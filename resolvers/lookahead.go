@@ -29,6 +29,7 @@ var (
 	typesOfUnit       = []string{"Unit", "Node"}
 	typesOfUnitGrant  = []string{"UnitGrant", "Node"}
 	typesOfUsage      = []string{"UsageRecord", "Node"}
+	typesOfChange     = []string{"GrantChange"}
 )
 
 // nestedPage is what a field asks for that gives a page below each of several parents.
@@ -50,8 +51,12 @@ func currentField(ctx context.Context) graphql.CollectedField {
 	return graphql.GetFieldContext(ctx).Field
 }
 
+// collect gives the fields of a selection set as the executor collects them, but without its cache: that knows a set by its
+// address, and look-ahead makes sets on the way. When one of them is freed, the executor may meet another set at its address,
+// and would answer it with the fields of the first.
 func collect(ctx context.Context, selections ast.SelectionSet, types []string) []graphql.CollectedField {
-	return graphql.CollectFields(graphql.GetOperationContext(ctx), selections, types)
+	operation := graphql.GetOperationContext(ctx)
+	return graphql.CollectFields(&graphql.OperationContext{Doc: operation.Doc, Variables: operation.Variables}, selections, types)
 }
 
 // below gives the selections below the fields with the name.
@@ -247,6 +252,10 @@ func (r *Resolver) explain(ctx context.Context, grants []*graph.Grant, f graphql
 func (r *Resolver) lookEvents(ctx context.Context, events []*graph.AuditEvent, selections ast.SelectionSet) error {
 	tokens := distinct(events, func(e *graph.AuditEvent) *graph.AccessToken { return e.ActorToken })
 	if err := r.lookTokens(ctx, tokens, below(ctx, selections, typesOfEvent, "actor")); err != nil {
+		return err
+	}
+	err := look(ctx, events, selections, typesOfEvent, func(e *graph.AuditEvent) graph.UUID { return e.AccountID }, r.lookEventField)
+	if err != nil {
 		return err
 	}
 	return r.lookBelow(ctx, selections, typesOfEvent, map[string][]*graph.User{

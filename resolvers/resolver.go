@@ -64,6 +64,9 @@ func (r *Resolver) Grant() generated.GrantResolver { return grant{r} }
 // UsageRecord answers those fields of the type UsageRecord that are read when asked for.
 func (r *Resolver) UsageRecord() generated.UsageRecordResolver { return usageRecord{r} }
 
+// AuditEvent answers those fields of the type AuditEvent that are read when asked for.
+func (r *Resolver) AuditEvent() generated.AuditEventResolver { return auditEvent{r} }
+
 // Viewer answers those fields of the type Viewer that are read when asked for.
 func (r *Resolver) Viewer() generated.ViewerResolver { return viewerFields{r} }
 
@@ -76,5 +79,6 @@ type (
 	unit         struct{ *Resolver }
 	grant        struct{ *Resolver }
 	usageRecord  struct{ *Resolver }
+	auditEvent   struct{ *Resolver }
 	viewerFields struct{ *Resolver }
 )

@@ -18,13 +18,14 @@ func (o operation) names(trace string) bool {
 }
 
 const (
-	keyFields = `id key name kind isMaster status secretHint secretIssuedAt previousSecretExpiresAt createdAt lastUsedAt deletedAt viewerCanManage
-		viewerGrant { id enabled source expiresAt updatedAt user { id } key { id } }`
+	keyFields = `id key name kind isMaster status unit { id name } secretHint secretIssuedAt previousSecretExpiresAt createdAt lastUsedAt deletedAt viewerCanManage
+		viewerGrant { id enabled source inheritedFrom { id } expiresAt updatedAt user { id } key { id } }`
 	userFields       = `id displayName email role isPrimary status capabilities lastSignInAt createdAt`
 	grantFields      = `id enabled source expiresAt updatedAt updatedBy { __typename ... on User { id email grants(first: 1) { totalCount } } } user { id email } key { id name }`
-	eventFields      = `id action occurredAt actorLabel summary changes { field before after } ipAddress requestId actor { __typename ... on User { id email } ... on AccessToken { id name } ... on Operator { label scopes } } user { id } key { id name }`
+	eventFields      = `id action occurredAt actorLabel summary changes { field before after } ipAddress requestId actor { __typename ... on User { id email } ... on AccessToken { id name } ... on Operator { label scopes } } user { id } key { id name } unit { id name } grantChanges(first: 3) { pageInfo { hasNextPage hasPreviousPage startCursor endCursor } nodes { ` + changeFields + ` } }`
+	changeFields     = `key { id name } user { id email } stateBefore expiresBefore stateAfter expiresAfter`
 	invitationFields = `id email capabilities role status sentAt expiresAt invitedBy { id } keys { id name }`
-	requestFields    = `id account { id name } name kind reason status requestedBy { id email } createdAt decidedAt decisionNote key { ` + keyFields + ` }`
+	requestFields    = `id account { id name } name kind unit { id name } reason status requestedBy { id email } createdAt decidedAt decisionNote key { ` + keyFields + ` }`
 	tokenFields      = `id name hint capabilities status createdAt expiresAt lastUsedAt createdBy { id email } keys { id name }`
 	pageFields       = `totalCount pageInfo { hasNextPage hasPreviousPage startCursor endCursor }`
 	errorFields      = `userErrors { __typename code message path }`
@@ -33,13 +34,13 @@ const (
 // corpus asks for everything on every way, about visible, hidden, foreign and missing objects alike. None of it changes
 // anything that could be seen later.
 func corpus(o demoObjects) []operation {
-	list := plainOperations()
+	list := append(plainOperations(), unitOperations(o)...)
 	for _, id := range someIDs(o) {
 		list = append(list, operation{`query($id: ID!) { node(id: $id) { __typename id
 			... on Account { name users(first: 3) { ` + pageFields + ` } }
 			... on ApiKey { ` + keyFields + ` grants(first: 5) { ` + pageFields + ` nodes { ` + grantFields + ` } } }
 			... on User { ` + userFields + ` grants(first: 5) { ` + pageFields + ` nodes { ` + grantFields + ` } } }
-			... on Grant { ` + grantFields + ` }
+			... on Grant { ` + grantFields + ` ` + whyFields + ` }
 			... on Invitation { ` + invitationFields + ` }
 			... on KeyRequest { ` + requestFields + ` }
 			... on AccessToken { ` + tokenFields + ` keys { grants(first: 2) { ` + pageFields + ` nodes { id } } } }
@@ -104,6 +105,10 @@ func plainOperations() []operation {
 		`{ account { auditEvents(first: 100) { edges { cursor node { ` + eventFields + ` } } } } }`,
 		`{ account { auditEvents(first: 100, filter: {actions: [GRANT_ENABLED, KEY_CREATED]}) { pageInfo { hasNextPage } nodes { ` + eventFields + ` } } } }`,
 		`{ account { auditEvents(first: 100, filter: {to: "2100-01-01T00:00:00Z", actions: [USER_INVITED]}) { nodes { ` + eventFields + ` } } } }`,
+		`{ account { accessMatrix ` + matrixFields + ` } }`,
+		`{ account { accessMatrix(unitId: "nonsense") ` + matrixFields + ` } }`,
+		`{ account { auditEvents(first: 10, filter: {actions: [GRANTS_CHANGED]}) { nodes { id summary grantChanges(first: 100) { pageInfo { hasNextPage } edges { cursor node { ` + changeFields + ` } } } } } } }`,
+		`{ account { auditEvents(first: 10, filter: {actions: [GRANTS_CHANGED]}) { nodes { grantChanges(first: 2) { nodes { key { grants(first: 2) { ` + pageFields + ` } } user { grants(first: 2) { ` + pageFields + ` } } } } } } } }`,
 		`{ account { apiKeys(first: 0) { totalCount } } }`,
 		`{ account { apiKeys(first: 1, last: 1) { totalCount } } }`,
 		`{ account { apiKeys(after: "nonsense") { totalCount } } }`,
@@ -135,6 +140,7 @@ func someIDs(o demoObjects) []string {
 	list = append(list, o.requests...)
 	list = append(list, o.invitations[0], o.invitations[5], o.invitations[len(o.invitations)-1])
 	list = append(list, o.tokens...)
+	list = append(list, o.operations.ids...)
 	for i := 0; i < len(o.events); i += 15 {
 		list = append(list, o.events[i])
 	}
@@ -158,6 +164,10 @@ func filterOperations(o demoObjects) []operation {
 			operation{`query($k: ID!) { account { primaryUser { grant(keyId: $k) { id } grants { totalCount } } users(first: 100) { nodes { id grant(keyId: $k) { ` + grantFields + ` } } } } }`, k},
 			operation{`query($k: ID!) { account { auditEvents(first: 100, filter: {keyId: $k}) { nodes { ` + eventFields + ` } } } }`, k},
 			operation{`query($s: String!) { account { apiKeys(first: 100, filter: {search: $s}) { ` + pageFields + ` nodes { id name } } } }`, map[string]any{"s": o.keys[i].Traces[1]}})
+	}
+	for _, id := range append(o.operations.few, o.operations.many[1], o.operations.many[7]) {
+		list = append(list, operation{`query($id: ID!) { account { user: auditEvents(first: 100, filter: {userId: $id, actions: [GRANTS_CHANGED]}) { nodes { id } }
+			key: auditEvents(first: 100, filter: {keyId: $id, actions: [GRANTS_CHANGED]}) { nodes { id } } } }`, map[string]any{"id": id}})
 	}
 	return append(list, operation{`query($ids: [ID!]!) { nodes(ids: $ids) { __typename id } }`, map[string]any{"ids": someIDs(o)}})
 }
@@ -191,6 +201,7 @@ func mutationOperations(o demoObjects) []operation {
 			operation{`mutation($k: ID!) { deleteApiKey(input: {keyId: $k}) { ` + errorFields + ` key { id } } }`, map[string]any{"k": k}},
 			operation{`mutation($k: ID!) { rotateApiKeySecret(input: {keyId: $k}) { ` + errorFields + ` secret } }`, map[string]any{"k": k}})
 	}
+	list = append(list, operationOperations(o)...)
 	if o.revoked != "" {
 		list = append(list, operation{`mutation($k: ID!) { revokeAccessToken(input: {accessTokenId: $k}) { ` + errorFields + ` accessToken { ` + tokenFields + ` } } }`, map[string]any{"k": o.revoked}})
 	}
@@ -231,4 +242,18 @@ func mutationOperations(o demoObjects) []operation {
 		operation{`mutation { changePassword(input: {currentPassword: "a wrong password", newPassword: "a password of twelve"}) { ` + errorFields + ` } }`, nil},
 		operation{`mutation { createAccount(input: {name: "X", currency: "EUR", primaryEmail: "x@test.example"}) { ` + errorFields + ` } }`, nil},
 		operation{`mutation { acceptInvitation(input: {token: "gwi_0000000000000000000000", password: "a password of twelve"}) { ` + errorFields + ` } }`, nil})
+}
+
+// operationOperations are changes of many grants that are refused, or change nothing any more.
+func operationOperations(o demoObjects) []operation {
+	about := func(m mutation, in input) operation { return operation{m.document(), variables(in)} }
+	list := []operation{about(toSetAccess, o.operations.block)}
+	for _, id := range []string{"nonsense", o.events[0], o.keys[0].ID, o.operations.undone} {
+		list = append(list, about(toUndo, undo(id)))
+	}
+	for _, k := range []string{o.keys[7].ID, o.keys[30].ID, o.operations.many[2], "nonsense"} {
+		list = append(list, about(toSetAccess, access([]string{o.operations.few[0], "usr_0"}, []string{k}, "DISABLED")),
+			about(toSetGrants, changes(pair(o.operations.few[0], k, "ENABLED"), pair("usr_0", k, "INHERIT"), pair(o.operations.few[0], o.keys[12].ID, "ENABLED"))))
+	}
+	return list
 }

@@ -20,7 +20,7 @@ var demoTemplate = sync.OnceValues(func() (string, error) {
 	if err := errors.Join(databases.Drop(ctx, name), databases.Create(ctx, name, "")); err != nil {
 		return "", err
 	}
-	d, err := db.Open(db.Config{URL: dbtest.DSN(nil, name), MaxConns: 2})
+	d, err := db.Open(db.Config{URL: dbtest.DSN(nil, name), MaxConns: 2, PasswordCost: dbtest.PasswordCost})
 	if err != nil {
 		return "", err
 	}
@@ -83,8 +83,11 @@ type demoObjects struct {
 	requests    []string
 	pending     []string // of the requests
 	events      []string
+	operations  operations
 	tokens      []string
 	usage       []object          // named by their keys
+	units       []unitObject      // none in the demo as it is
+	rules       []string          // for units
 	revoked     string            // one of the tokens; empty when there is none
 	accounts    map[string]string // name → ID
 }
@@ -93,11 +96,13 @@ func readDemo(t testing.TB, a api) demoObjects {
 	t.Helper()
 	o := demoObjects{grants: map[[2]string]string{}, accounts: map[string]string{}}
 	for _, email := range []string{"owner@globex.example", "owner@initech.example"} {
-		answer := signIn(t, a, email).ask(t, `{ account { id name apiKeys(first: 100) { nodes { id name key } } users(first: 100) { nodes { id displayName email
+		owner := signIn(t, a, email)
+		answer := owner.ask(t, `{ account { id name apiKeys(first: 100) { nodes { id name key } } users(first: 100) { nodes { id displayName email
 			grants(first: 100) { nodes { id key { id } } } } } invitations(first: 100) { nodes { id } } keyRequests(first: 100) { nodes { id status } }
 			auditEvents(first: 100) { nodes { id } } accessTokens(first: 100) { nodes { id } }
 			verify: usage(first: 100, filter: {products: ["VERIFY"]}) { nodes { id reference key { name } } } others: usage(first: 100, filter: {`+everAgo+`, products: ["SMS", "VOICE"]}) { nodes { id reference key { name } } } } }`, nil, "account")
 		o.add(answer.(map[string]any))
+		o.addUnits(t, owner, text(answer.(map[string]any), "name"))
 	}
 	return o
 }

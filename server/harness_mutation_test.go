@@ -148,13 +148,14 @@ func allBut(some ...graph.Capability) []graph.Capability {
 	return (graph.AllCapabilities &^ graph.Capabilities(some...)).List()
 }
 
-// elsewhere is an account with a key, a unit, an additional user and an invitation, all unknown to the tests' other worlds.
-// Nobody changes it.
+// elsewhere is an account with a key, a unit, an additional user and an operation on grants, all unknown to the tests' other
+// worlds. Nobody changes it.
 type elsewhere struct {
 	*world
-	key  string
-	unit string
-	user member
+	key       string
+	unit      string
+	user      member
+	operation string
 }
 
 var (
@@ -167,7 +168,8 @@ func otherWorld(t testing.TB) elsewhere {
 	elsewhereOnce.Do(func() {
 		w := newWorld(t)
 		k := w.key(t, "Elsewhere")
-		theElsewhere = elsewhere{w, k, w.unit(t, "Elsewhere", ""), w.user(t, invitee{role: graph.RoleAdministrator, keys: []string{k}})}
+		u := w.user(t, invitee{role: graph.RoleAdministrator, keys: []string{k}})
+		theElsewhere = elsewhere{w, k, w.unit(t, "Elsewhere", ""), u, w.owner.set(t, pair(u.id, w.master, "ENABLED")).(string)}
 	})
 	if theElsewhere.world == nil {
 		t.Fatal("there is no other world")

@@ -41,6 +41,12 @@ func (w *world) rule(t testing.TB, user, unit string, enabled bool) {
 	w.edit(t, `UPDATE users SET rules_version = rules_version + 1 WHERE account_id = $1 AND user_id = $2`, rowOf(user))
 }
 
+// place puts a key into a unit as the owner.
+func (w *world) place(t testing.TB, key, unit string) {
+	t.Helper()
+	w.owner.ask(t, `mutation($k: ID!, $u: ID) { moveApiKey(input: {keyId: $k, unitId: $u}) { userErrors { code } } }`, map[string]any{"k": key, "u": unit}, "moveApiKey")
+}
+
 func orNull(id string) any {
 	if id == "" {
 		return nil

@@ -46,9 +46,7 @@ type Server struct {
 	resolver  *resolvers.Resolver
 	routes    http.Handler
 	downloads chan struct{} // holds one for each that runs
-	resolver *resolvers.Resolver
-	routes   http.Handler
-	draining context.Context
+	draining  context.Context
 	// Drain ends uploads after the batch that is being added, because the server is going to stop.
 	Drain context.CancelFunc
 }
@@ -60,7 +58,6 @@ func New(c Config) *Server {
 	}
 	s := &Server{Config: c, resolver: resolvers.New(resolvers.Options{DB: c.DB, Version: c.Version,
 		MaxCost: c.MaxCost, Log: c.Log}), downloads: make(chan struct{}, downloadsAtOnce)}
-		MaxCost: c.MaxCost, Log: c.Log})}
 	s.draining, s.Drain = context.WithCancel(context.Background())
 	mux := http.NewServeMux()
 	mux.Handle("/graphql", s.authenticated(s.executor()))

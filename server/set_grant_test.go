@@ -22,12 +22,7 @@ func TestSetGrant(t *testing.T) {
 	t.Run("repeated", setGrantRepeated)
 	t.Run("unauthenticated", notSignedIn(toSetGrant, bad))
 	t.Run("forbidden", forbidden(toSetGrant, graph.ManageGrants, bad))
-	w := newWorld(t) // the rest changes nothing in it
-	k := w.key(t, "Deleted")
-	people := grantPeople{w: w, deleted: k, hidden: w.key(t, "Hidden"), u: w.user(t, invitee{role: graph.RoleReporting}),
-		sees:  w.user(t, invitee{role: graph.RoleAdministrator, keys: []string{k}}),
-		blind: w.user(t, invitee{role: graph.RoleAdministrator, withoutMaster: true})}
-	w.remove(t, k)
+	people := newGrantPeople(t) // the rest changes nothing in it
 	t.Run("hidden", people.hiddenKey)
 	t.Run("missing", people.missing)
 	t.Run("invalid", people.invalid)

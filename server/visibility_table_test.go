@@ -33,11 +33,14 @@ type visibilityRow struct {
 	who    []string
 }
 
-// stage is a world with a viewer of every kind. The key Seen is enabled for everybody, the key Hidden for the peer alone.
+// stage is a world with a viewer of every kind. The key Seen is enabled for everybody, the key Hidden for the peer alone; each lies
+// in a unit of its own.
 type stage struct {
 	*world
 	seen         credential
 	hidden       string
+	seenUnit     string
+	hiddenUnit   string
 	peer         member
 	people       map[string]member
 	viewers      map[string]client
@@ -47,6 +50,9 @@ type stage struct {
 func newStage(t *testing.T) *stage {
 	w := newWorld(t)
 	s := &stage{world: w, seen: w.credential(t, "Seen"), hidden: w.key(t, "Hidden"), people: map[string]member{"primary": w.owner}, viewers: map[string]client{"nobody": nobody()}}
+	s.seenUnit, s.hiddenUnit = w.unit(t, "Seen", ""), w.unit(t, "Hidden", "")
+	w.owner.done(t, toMoveKey, input{"keyId": s.seen.id, "unitId": s.seenUnit})
+	w.owner.done(t, toMoveKey, input{"keyId": s.hidden, "unitId": s.hiddenUnit})
 	s.peer = w.user(t, invitee{role: graph.RoleAdministrator, keys: []string{s.seen.id, s.hidden}})
 	for name, i := range map[string]invitee{
 		"administrator": {role: graph.RoleAdministrator}, "developer": {role: graph.RoleDeveloper}, "reporting": {role: graph.RoleReporting},
@@ -72,6 +78,12 @@ func (s *stage) grantOf(t *testing.T, user, key string) string {
 	return s.owner.text(t, `query($u: ID!, $k: ID!) { node(id: $u) { ... on User { grant(keyId: $k) { id } } } }`, map[string]any{"u": user, "k": key}, "node.grant.id")
 }
 
+// ruleOf sets what a unit says about a user, and gives the ID of the rule.
+func (s *stage) ruleOf(t *testing.T, user, unit string) string {
+	s.rule(t, user, unit, false) // what is set for the keys decides
+	return graph.ID{Kind: graph.KindUnitGrant, Account: graph.ParseID(s.account).Account, Object: rowOf(user), Second: rowOf(unit)}.String()
+}
+
 // event gives the ID of an event that the owner sees.
 func (s *stage) event(t *testing.T, filter string) string {
 	return s.owner.text(t, `{ account { auditEvents(first: 1, filter: {`+filter+`}) { nodes { id } } } }`, nil, "account.auditEvents.nodes.0.id")
@@ -82,10 +94,11 @@ func (s *stage) rows(t *testing.T) []visibilityRow {
 	invitation := s.owner.text(t, `mutation($e: String!) { inviteUser(input: {email: $e, access: {role: REPORTING}}) { userErrors { code } invitation { id } } }`,
 		map[string]any{"e": address()}, "inviteUser.invitation.id")
 	is := func(id string) func(string) string { return func(string) string { return id } }
-	grants := map[string]string{}
+	grants, rules, hiddenRules := map[string]string{}, map[string]string{}, map[string]string{}
 	for name, m := range s.people {
 		if name != "primary" {
 			grants[m.id] = s.grantOf(t, m.id, s.seen.id)
+			rules[m.id], hiddenRules[m.id] = s.ruleOf(t, m.id, s.seenUnit), s.ruleOf(t, m.id, s.hiddenUnit)
 		}
 	}
 	additional, all := everyUser[1:], either(everyUser, readers)
@@ -101,6 +114,15 @@ func (s *stage) rows(t *testing.T) []visibilityRow {
 		{"User, primary", is(s.owner.id), all},
 		{"User, another", is(s.peer.id), either([]string{"primary", "administrator", "grants only", "users only"}, readers)},
 		{"User of another account", is(stranger.owner.id), readers},
+		{"Unit with a key in V", is(s.seenUnit), either(all, machines)},
+		{"Unit with keys, none in V", is(s.hiddenUnit), either([]string{"primary"}, readers)},
+		{"Unit, empty", is(s.unit(t, "Empty", "")), either([]string{"primary", "administrator"}, readers)},
+		{"Unit, empty, below one with keys, none in V", is(s.unit(t, "Below", s.hiddenUnit)), either([]string{"primary"}, readers)},
+		{"Unit of another account", is(stranger.unit(t, "Foreign", "")), readers},
+		{"UnitGrant, own", func(own string) string { return rules[own] }, additional},
+		{"UnitGrant, own, unit hidden", func(own string) string { return hiddenRules[own] }, nil},
+		{"UnitGrant of another user", is(s.ruleOf(t, s.peer.id, s.seenUnit)), either([]string{"primary", "administrator", "grants only"}, readers)},
+		{"UnitGrant of another user, unit hidden", is(s.ruleOf(t, s.peer.id, s.hiddenUnit)), either([]string{"primary"}, readers)},
 		{"Invitation", is(invitation), either([]string{"primary", "administrator", "users only"}, readers)},
 		{"AccessToken", is(s.other), either([]string{"primary", "administrator", "tokens only"}, readers)},
 		{"AccessToken, itself", is(s.token), either([]string{"primary", "administrator", "tokens only", "token"}, readers)},
@@ -111,6 +133,8 @@ func (s *stage) rows(t *testing.T) []visibilityRow {
 		{"UsageRecord, key not in V", is(s.used(t, s.hidden, "hidden")), either([]string{"primary"}, readers)},
 		{"UsageRecord that was corrected", is(s.corrected(t)), nil},
 		{"UsageRecord of another account", is(stranger.used(t, stranger.master, "elsewhere")), readers},
+		{"AuditEvent, unit visible", is(s.event(t, `unitId: "`+s.seenUnit+`"`)), either([]string{"primary", "administrator", "audit only"}, readers)},
+		{"AuditEvent, unit hidden", is(s.event(t, `unitId: "`+s.hiddenUnit+`"`)), either([]string{"primary"}, readers)},
 		{"Account, own", is(s.account), either(all, machines)},
 		{"Account, another", is(stranger.account), readers},
 	}

@@ -19,6 +19,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/alexedwards/argon2id"
+
 	"grantwood/db"
 	"grantwood/pgembed"
 )
@@ -88,7 +90,9 @@ func run(m *testing.M) (code int, err error) {
 }
 
 func open(ctx context.Context, name string) (*db.DB, error) {
-	d, err := db.Open(db.Config{URL: process.serving(name), AdminURL: process.dsn(name), MaxConns: 16, Logger: slog.New(slog.DiscardHandler)})
+	c := Config(nil, name)
+	c.MaxConns = 16
+	d, err := db.Open(c)
 	if err != nil {
 		return nil, err
 	}
@@ -104,8 +108,12 @@ func SharedName() string { return process.name }
 
 // Config says how to reach a database of the test server as the program does; it sends no mail and logs nothing.
 func Config(_ testing.TB, name string) db.Config {
-	return db.Config{URL: process.serving(name), AdminURL: process.dsn(name), MaxConns: 4, Logger: slog.New(slog.DiscardHandler)}
+	return db.Config{URL: process.serving(name), AdminURL: process.dsn(name), MaxConns: 4, Logger: slog.New(slog.DiscardHandler),
+		PasswordCost: PasswordCost}
 }
+
+// PasswordCost is what a password costs in tests: next to nothing.
+var PasswordCost = &argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}
 
 // DSN gives the address of a database of the test server, for its owner.
 func DSN(_ testing.TB, name string) string { return process.dsn(name) }

@@ -74,4 +74,7 @@ CREATE TABLE grant_changes (
     CONSTRAINT grant_changes_pkey PRIMARY KEY (account_id, event_id, key_id)
 );
 SELECT distribute('grant_changes', 'account_id', 'accounts');
+CREATE INDEX grant_changes_by_key ON grant_changes (account_id, key_id, event_id);
+-- Who looks for events about a user or a key looks into the operations too.
+CREATE INDEX audit_events_operations ON audit_events (account_id, event_id) WHERE action = 'GRANTS_CHANGED';
 ALTER TABLE grant_changes ADD CONSTRAINT grant_changes_event FOREIGN KEY (account_id, event_id) REFERENCES audit_events (account_id, event_id) ON DELETE CASCADE;

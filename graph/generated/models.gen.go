@@ -232,6 +232,34 @@ func (this DeleteUnitPayload) GetUserErrors() []graph.UserError {
 	return interfaceSlice
 }
 
+// A changed block of grants.
+type GrantOperationPayload struct {
+	// Problems; empty on success.
+	UserErrors []graph.UserError `json:"userErrors"`
+	// ID of the operation, for `undoGrantOperation`, and of its event in the audit trail; null when nothing changed.
+	OperationID *graph.ID `json:"operationId,omitempty"`
+	// How many effective grants became enabled.
+	Enabled *int `json:"enabled,omitempty"`
+	// How many effective grants became disabled.
+	Disabled *int `json:"disabled,omitempty"`
+	// The rows of the users, with the keys of the operation, afterwards.
+	Matrix *graph.AccessMatrix `json:"matrix,omitempty"`
+}
+
+func (GrantOperationPayload) IsPayload() {}
+
+// Problems that the caller can correct; nothing was changed when there are any.
+func (this GrantOperationPayload) GetUserErrors() []graph.UserError {
+	if this.UserErrors == nil {
+		return nil
+	}
+	interfaceSlice := make([]graph.UserError, 0, len(this.UserErrors))
+	for _, concrete := range this.UserErrors {
+		interfaceSlice = append(interfaceSlice, concrete)
+	}
+	return interfaceSlice
+}
+
 // What became of a batch of usage records.
 type IngestUsagePayload struct {
 	// Problems with the batch; when it is strict, those of its records too.
@@ -464,6 +492,30 @@ func (SetGrantPayload) IsPayload() {}
 
 // Problems that the caller can correct; nothing was changed when there are any.
 func (this SetGrantPayload) GetUserErrors() []graph.UserError {
+	if this.UserErrors == nil {
+		return nil
+	}
+	interfaceSlice := make([]graph.UserError, 0, len(this.UserErrors))
+	for _, concrete := range this.UserErrors {
+		interfaceSlice = append(interfaceSlice, concrete)
+	}
+	return interfaceSlice
+}
+
+// Changed grants.
+type SetGrantsPayload struct {
+	// Problems; empty on success.
+	UserErrors []graph.UserError `json:"userErrors"`
+	// The effective grants afterwards, in the order of the changes.
+	Grants []*graph.Grant `json:"grants,omitempty"`
+	// ID of the operation, for `undoGrantOperation`, and of its event in the audit trail; null when everything was so already.
+	OperationID *graph.ID `json:"operationId,omitempty"`
+}
+
+func (SetGrantsPayload) IsPayload() {}
+
+// Problems that the caller can correct; nothing was changed when there are any.
+func (this SetGrantsPayload) GetUserErrors() []graph.UserError {
 	if this.UserErrors == nil {
 		return nil
 	}

@@ -24,6 +24,7 @@ type Config = graphql.Config[ResolverRoot, DirectiveRoot, ComplexityRoot]
 type ResolverRoot interface {
 	Account() AccountResolver
 	ApiKey() ApiKeyResolver
+	AuditEvent() AuditEventResolver
 	Grant() GrantResolver
 	Mutation() MutationResolver
 	Query() QueryResolver
@@ -89,8 +90,10 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ResetPasswordInput", ec.unmarshalInputResetPasswordInput),
 			graphql.NewInputUnmarshaler("RevokeSessionInput", ec.unmarshalInputRevokeSessionInput),
 			graphql.NewInputUnmarshaler("RotateApiKeySecretInput", ec.unmarshalInputRotateApiKeySecretInput),
+			graphql.NewInputUnmarshaler("SetAccessInput", ec.unmarshalInputSetAccessInput),
 			graphql.NewInputUnmarshaler("SetApiKeyEnabledInput", ec.unmarshalInputSetApiKeyEnabledInput),
 			graphql.NewInputUnmarshaler("SetGrantInput", ec.unmarshalInputSetGrantInput),
+			graphql.NewInputUnmarshaler("SetGrantsInput", ec.unmarshalInputSetGrantsInput),
 			graphql.NewInputUnmarshaler("SetUnitGrantInput", ec.unmarshalInputSetUnitGrantInput),
 			graphql.NewInputUnmarshaler("SetUserCapabilitiesInput", ec.unmarshalInputSetUserCapabilitiesInput),
 			graphql.NewInputUnmarshaler("SetUserStatusInput", ec.unmarshalInputSetUserStatusInput),
@@ -98,6 +101,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("SignOutInput", ec.unmarshalInputSignOutInput),
 			graphql.NewInputUnmarshaler("SwitchAccountInput", ec.unmarshalInputSwitchAccountInput),
 			graphql.NewInputUnmarshaler("TransferOwnershipInput", ec.unmarshalInputTransferOwnershipInput),
+			graphql.NewInputUnmarshaler("UndoGrantOperationInput", ec.unmarshalInputUndoGrantOperationInput),
 			graphql.NewInputUnmarshaler("UnitIdInput", ec.unmarshalInputUnitIdInput),
 			graphql.NewInputUnmarshaler("UpdateAccountInput", ec.unmarshalInputUpdateAccountInput),
 			graphql.NewInputUnmarshaler("UpdateApiKeyInput", ec.unmarshalInputUpdateApiKeyInput),
@@ -622,6 +626,11 @@ type Account implements Node @subject {
     "Restriction."
     filter: GrantFilter
   ): GrantConnection! @cost(page: true)
+  "Which keys are enabled for which additional users, all visible ones at once. Requires MANAGE_GRANTS."
+  accessMatrix(
+    "Only keys in or below this unit; a hidden or unknown one holds none."
+    unitId: ID
+  ): AccessMatrix @cost(weight: 50) @requires(by: [USER, OPERATOR], capability: MANAGE_GRANTS, scope: SUPPORT)
   "Invitations, newest first. Requires MANAGE_USERS."
   invitations(
     "Page size from the start; 20 when absent."
@@ -1178,6 +1187,19 @@ type Grant implements Node @subject {
   updatedBy: Actor @visible @requires(by: [USER, OPERATOR], capability: MANAGE_GRANTS, scope: SUPPORT, otherwise: NULL)
 }
 
+"""
+Which keys are enabled for which additional users, compact enough for a thousand users and a thousand keys at once. Holds visible
+keys that are not deleted, and users and keys in the order of their creation; requires MANAGE_GRANTS.
+"""
+type AccessMatrix {
+  "IDs of the users, in the order of ` + "`" + `rows` + "`" + `."
+  userIds: [ID!]!
+  "IDs of the keys, in the order of the bits."
+  keyIds: [ID!]!
+  "One base64 bitset per user: bit k (of byte k/8, lowest bit first) is set when key k is enabled."
+  rows: [String!]!
+}
+
 "One rule that was looked at to decide on a grant."
 type AccessStep {
   "Kind of rule."
@@ -1629,6 +1651,8 @@ enum AuditAction {
   GRANT_DISABLED
   "A grant was reset: units or the default decide again."
   GRANT_RESET
+  "Many grants changed at once."
+  GRANTS_CHANGED
   "A rule for a unit changed."
   UNIT_GRANT_CHANGED
   "A unit was created, renamed, moved or deleted."
@@ -1659,7 +1683,11 @@ enum AuditAction {
   ACCOUNT_CHANGED
 }
 
-"An entry of the audit trail; never changed, and there as long as the provider keeps it. Visible with VIEW_AUDIT when its key and its unit, as far as it has them, are visible; an event about a unit that is gone is left to the primary user."
+"""
+An entry of the audit trail; never changed, and there as long as the provider keeps it. Visible with VIEW_AUDIT when its key and its
+unit, as far as it has them, are visible; an event about a unit that is gone is left to the primary user. An event about many grants
+is visible when one of their keys is.
+"""
 type AuditEvent implements Node @subject {
   "Global ID."
   id: ID!
@@ -1681,6 +1709,13 @@ type AuditEvent implements Node @subject {
   summary: String!
   "Values that changed; empty where none did."
   changes: [AuditChange!]!
+  "Grants for visible keys that changed when many did at once, by key in the order of creation; empty for other actions."
+  grantChanges(
+    "Page size from the start; 20 when absent."
+    first: Int @constraint(rule: "min=1,max=100")
+    "Continue after this cursor."
+    after: String
+  ): GrantChangeConnection! @cost(page: true)
   "Network address of the caller; null for operators and commands."
   ipAddress: String
   "ID of the request, as in the response header ` + "`" + `X-Request-Id` + "`" + `."
@@ -1697,6 +1732,40 @@ type AuditChange {
   after: String
 }
 
+"What changed for one user and one key when many grants changed at once."
+type GrantChange @subject {
+  "The key."
+  key: ApiKey @visible
+  "The user; null when they are not visible or no longer there."
+  user: User @visible
+  "What was set before; INHERIT when nothing was."
+  stateBefore: GrantState!
+  "When that would have ended by itself."
+  expiresBefore: DateTime
+  "What was set; INHERIT when the grant was reset."
+  stateAfter: GrantState!
+  "When that ends by itself."
+  expiresAfter: DateTime
+}
+
+"A page of changes of grants."
+type GrantChangeConnection {
+  "Elements with cursors."
+  edges: [GrantChangeEdge!]! @visible
+  "Elements."
+  nodes: [GrantChange!]! @visible
+  "Position."
+  pageInfo: PageInfo!
+}
+
+"A change of a grant in a page."
+type GrantChangeEdge {
+  "Cursor."
+  cursor: String!
+  "The change."
+  node: GrantChange! @visible
+}
+
 "Restriction of audit events. All parts must match; IDs of hidden or unknown users, keys and units match nothing."
 input AuditEventFilter {
   "From this instant, inclusive."
@@ -1705,9 +1774,9 @@ input AuditEventFilter {
   to: DateTime
   "Only these actions."
   actions: [AuditAction!] @constraint(rule: "max=40")
-  "Only events concerning or caused by this user."
+  "Only events concerning or caused by this user; those about many grants when one of their visible keys changed for the user."
   userId: ID
-  "Only events concerning this key."
+  "Only events concerning this key, also among others."
   keyId: ID
   "Only events concerning this unit."
   unitId: ID
@@ -1903,6 +1972,28 @@ type Mutation {
     "The change."
     input: SetGrantInput!
   ): SetGrantPayload @requires(capability: MANAGE_GRANTS)
+  """
+  Applies many changes of grants, all or none, as one operation: the audit trail tells of it in one event, and
+  ` + "`" + `undoGrantOperation` + "`" + ` takes it back. Refusals name each change that is refused. Requires MANAGE_GRANTS.
+  """
+  setGrants(
+    "The changes."
+    input: SetGrantsInput!
+  ): SetGrantsPayload @cost(weight: 20) @requires(capability: MANAGE_GRANTS)
+  "Sets every pair of the users and keys to one state, all or none, as one operation. Requires MANAGE_GRANTS."
+  setAccess(
+    "Users, keys and the state."
+    input: SetAccessInput!
+  ): GrantOperationPayload @cost(weight: 20) @requires(capability: MANAGE_GRANTS)
+  """
+  Puts the grants that an operation changed back to what they were, as far as nobody changed them since. Left as they are: grants for
+  keys that are deleted or not visible to the caller, the caller's own, and those of users who are gone or own the account now.
+  That is an operation too and can be taken back. Requires MANAGE_GRANTS.
+  """
+  undoGrantOperation(
+    "The operation."
+    input: UndoGrantOperationInput!
+  ): GrantOperationPayload @cost(weight: 20) @requires(capability: MANAGE_GRANTS)
   """
   Sets or resets the rule of an additional user for a unit: one rule for every key in and below it, those of the future included.
   Whoever is not the primary user hands on what they have: where a rule or a grant takes something below the unit from them,
@@ -2207,6 +2298,28 @@ input SetUnitGrantInput {
   unitId: ID!
   "New state."
   state: GrantState!
+}
+
+"Changes of grants."
+input SetGrantsInput {
+  "The changes; each pair of a user and a key stands in them once."
+  changes: [SetGrantInput!]! @constraint(rule: "min=1,max=500")
+}
+
+"A block of grants."
+input SetAccessInput {
+  "IDs of additional users."
+  userIds: [ID!]! @constraint(rule: "min=1,max=1000,unique")
+  "IDs of visible keys."
+  keyIds: [ID!]! @constraint(rule: "min=1,max=1000,unique")
+  "New state of every pair."
+  state: GrantState!
+}
+
+"An operation to take back."
+input UndoGrantOperationInput {
+  "ID from ` + "`" + `GrantOperationPayload.operationId` + "`" + ` or ` + "`" + `SetGrantsPayload.operationId` + "`" + `, or of the event in the audit trail."
+  operationId: ID!
 }
 
 "A new key."
@@ -2568,6 +2681,30 @@ type SetGrantPayload implements Payload {
   grant: Grant @visible
 }
 
+"Changed grants."
+type SetGrantsPayload implements Payload {
+  "Problems; empty on success."
+  userErrors: [UserError!]!
+  "The effective grants afterwards, in the order of the changes."
+  grants: [Grant!] @visible
+  "ID of the operation, for ` + "`" + `undoGrantOperation` + "`" + `, and of its event in the audit trail; null when everything was so already."
+  operationId: ID
+}
+
+"A changed block of grants."
+type GrantOperationPayload implements Payload {
+  "Problems; empty on success."
+  userErrors: [UserError!]!
+  "ID of the operation, for ` + "`" + `undoGrantOperation` + "`" + `, and of its event in the audit trail; null when nothing changed."
+  operationId: ID
+  "How many effective grants became enabled."
+  enabled: Int
+  "How many effective grants became disabled."
+  disabled: Int
+  "The rows of the users, with the keys of the operation, afterwards."
+  matrix: AccessMatrix
+}
+
 "A changed key."
 type ApiKeyPayload implements Payload {
   "Problems; empty on success."
@@ -2687,6 +2824,18 @@ var parsedSchema = gqlparser.MustLoadSchema(sources...)
 // Each function is generated once per unique object type, deduplicating the
 // switch statements that were previously inlined in every fieldContext_* function.
 
+func (ec *executionContext) childFields_AccessMatrix(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "userIds":
+		return ec.fieldContext_AccessMatrix_userIds(ctx, field)
+	case "keyIds":
+		return ec.fieldContext_AccessMatrix_keyIds(ctx, field)
+	case "rows":
+		return ec.fieldContext_AccessMatrix_rows(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AccessMatrix", field.Name)
+}
+
 func (ec *executionContext) childFields_AccessStep(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "source":
@@ -2785,6 +2934,8 @@ func (ec *executionContext) childFields_Account(ctx context.Context, field graph
 		return ec.fieldContext_Account_units(ctx, field)
 	case "grants":
 		return ec.fieldContext_Account_grants(ctx, field)
+	case "accessMatrix":
+		return ec.fieldContext_Account_accessMatrix(ctx, field)
 	case "invitations":
 		return ec.fieldContext_Account_invitations(ctx, field)
 	case "keyRequests":
@@ -2973,6 +3124,8 @@ func (ec *executionContext) childFields_AuditEvent(ctx context.Context, field gr
 		return ec.fieldContext_AuditEvent_summary(ctx, field)
 	case "changes":
 		return ec.fieldContext_AuditEvent_changes(ctx, field)
+	case "grantChanges":
+		return ec.fieldContext_AuditEvent_grantChanges(ctx, field)
 	case "ipAddress":
 		return ec.fieldContext_AuditEvent_ipAddress(ctx, field)
 	case "requestId":
@@ -3097,6 +3250,46 @@ func (ec *executionContext) childFields_Grant(ctx context.Context, field graphql
 	return nil, fmt.Errorf("no field named %q was found under type Grant", field.Name)
 }
 
+func (ec *executionContext) childFields_GrantChange(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "key":
+		return ec.fieldContext_GrantChange_key(ctx, field)
+	case "user":
+		return ec.fieldContext_GrantChange_user(ctx, field)
+	case "stateBefore":
+		return ec.fieldContext_GrantChange_stateBefore(ctx, field)
+	case "expiresBefore":
+		return ec.fieldContext_GrantChange_expiresBefore(ctx, field)
+	case "stateAfter":
+		return ec.fieldContext_GrantChange_stateAfter(ctx, field)
+	case "expiresAfter":
+		return ec.fieldContext_GrantChange_expiresAfter(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type GrantChange", field.Name)
+}
+
+func (ec *executionContext) childFields_GrantChangeConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_GrantChangeConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_GrantChangeConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_GrantChangeConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type GrantChangeConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_GrantChangeEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_GrantChangeEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_GrantChangeEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type GrantChangeEdge", field.Name)
+}
+
 func (ec *executionContext) childFields_GrantConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "edges":
@@ -3119,6 +3312,22 @@ func (ec *executionContext) childFields_GrantEdge(ctx context.Context, field gra
 		return ec.fieldContext_GrantEdge_node(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type GrantEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_GrantOperationPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "userErrors":
+		return ec.fieldContext_GrantOperationPayload_userErrors(ctx, field)
+	case "operationId":
+		return ec.fieldContext_GrantOperationPayload_operationId(ctx, field)
+	case "enabled":
+		return ec.fieldContext_GrantOperationPayload_enabled(ctx, field)
+	case "disabled":
+		return ec.fieldContext_GrantOperationPayload_disabled(ctx, field)
+	case "matrix":
+		return ec.fieldContext_GrantOperationPayload_matrix(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type GrantOperationPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_IngestUsagePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -3431,6 +3640,18 @@ func (ec *executionContext) childFields_SetGrantPayload(ctx context.Context, fie
 		return ec.fieldContext_SetGrantPayload_grant(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SetGrantPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_SetGrantsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "userErrors":
+		return ec.fieldContext_SetGrantsPayload_userErrors(ctx, field)
+	case "grants":
+		return ec.fieldContext_SetGrantsPayload_grants(ctx, field)
+	case "operationId":
+		return ec.fieldContext_SetGrantsPayload_operationId(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SetGrantsPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_SetUnitGrantPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -1,0 +1,123 @@
+package db
+
+import (
+	"context"
+	"time"
+
+	"grantwood/graph"
+)
+
+// operationVisible is the condition that an operation, known by its event, changed the grant of somebody for a visible key.
+func operationVisible(v *graph.Viewer, event string) string {
+	return operationOn(v, event, "true")
+}
+
+// operationOn is operationVisible with a further condition on the row c of the key.
+func operationOn(v *graph.Viewer, event, also string) string {
+	return `EXISTS (
+		SELECT FROM grant_changes c
+		WHERE c.account_id = $1 AND c.event_id = ` + event + ` AND ` + also + ` AND ` + keyVisible(v, "c.key_id") + `)`
+}
+
+// readChangedKeys gives operations among the events the keys whose grants they changed, from which graph.AuditEvent.VisibleTo
+// decides. Whoever sees every key needs none.
+func (db *DB) readChangedKeys(ctx context.Context, v *graph.Viewer, account graph.UUID, rows []*eventRow) error {
+	operations := index[graph.AuditEvent]{}
+	var wanted []graph.UUID
+	for _, row := range rows {
+		if row.Action == graph.GrantsChanged && !v.SeesEveryKey() {
+			operations[row.EventID] = &row.AuditEvent
+			wanted = append(wanted, row.EventID)
+		}
+	}
+	if len(wanted) == 0 {
+		return nil
+	}
+	var changed []struct{ EventID, KeyID graph.UUID }
+	err := db.pool.SelectContext(ctx, &changed, `
+		SELECT event_id, key_id
+		FROM grant_changes
+		WHERE account_id = $1 AND event_id = ANY($2)`, account, uuidArray(wanted))
+	for _, c := range changed {
+		e := operations[c.EventID]
+		e.ChangedFor = append(e.ChangedFor, c.KeyID)
+	}
+	return fault("read keys of operations", err)
+}
+
+// changeRow is what an operation changed for one user and one key, as it is stored.
+type changeRow struct {
+	EventID       graph.UUID
+	UserID        graph.UUID
+	KeyID         graph.UUID
+	EnabledBefore *bool
+	ExpiresBefore *time.Time
+	EnabledAfter  *bool
+	ExpiresAfter  *time.Time
+	Place         int
+}
+
+func (r *changeRow) change() *graph.GrantChange {
+	return &graph.GrantChange{UserID: r.UserID, KeyID: r.KeyID, Before: ruleOf(r.EnabledBefore, r.ExpiresBefore),
+		After: ruleOf(r.EnabledAfter, r.ExpiresAfter), Place: r.Place}
+}
+
+func ruleOf(enabled *bool, end *time.Time) *graph.Rule {
+	if enabled == nil {
+		return nil
+	}
+	return &graph.Rule{Enabled: *enabled, ExpiresAt: end}
+}
+
+// changeColumns are those of a cell x of a row c.
+var changeColumns = columnList{"user_id", "enabled_before", "expires_before", "enabled_after", "expires_after", "place"}
+
+// GrantChangesOf reads, for each of the events of one account, a page of what it changed for visible keys, by key in the order of
+// creation; for all of them at once. Events that are no operations changed nothing.
+func (db *DB) GrantChangesOf(ctx context.Context, v *graph.Viewer, events []*graph.AuditEvent, w graph.Window,
+	ask Ask) (map[graph.UUID]*graph.GrantChangeConnection, error) {
+	account := events[0].AccountID
+	pages, err := readBelow(ctx, db, v, account, below[changeRow]{
+		parents: ids(events, func(e *graph.AuditEvent) graph.UUID { return e.EventID }),
+		columns: `c.key_id AS "child.key_id", ` + changeColumns.as("x", "child"),
+		from: `grant_changes c
+			CROSS JOIN LATERAL unnest(c.user_ids, c.enabled_before, c.expires_before, c.enabled_after, c.expires_after)
+				WITH ORDINALITY AS x (user_id, enabled_before, expires_before, enabled_after, expires_after, place)
+			WHERE c.account_id = $1 AND c.event_id = o.id AND ` + keyVisible(v, "c.key_id"),
+		id:    `c.key_id, lpad(to_hex(x.place), 32, '0')::uuid`,
+		place: func(r *changeRow) graph.Cursor { return r.change().Cursor() },
+	}, w, ask)
+	if err != nil {
+		return nil, fault("list changes of grants", err)
+	}
+	return db.completeChanges(ctx, v, account, pages)
+}
+
+// completeChanges gives changes the users, as far as these are visible and still there, and the keys.
+func (db *DB) completeChanges(ctx context.Context, v *graph.Viewer, account graph.UUID,
+	pages map[graph.UUID]*graph.Page[changeRow]) (map[graph.UUID]*graph.GrantChangeConnection, error) {
+	var userIDs, keyIDs []graph.UUID
+	for _, page := range pages {
+		for _, r := range page.Nodes {
+			userIDs, keyIDs = append(userIDs, r.UserID), append(keyIDs, r.KeyID)
+		}
+	}
+	users, err := byID(userIDs, func(ids []graph.UUID) ([]*graph.User, error) { return db.Users(ctx, v, account, ids) },
+		func(u *graph.User) graph.UUID { return u.UserID })
+	if err != nil {
+		return nil, err
+	}
+	keys, err := byID(keyIDs, func(ids []graph.UUID) ([]*graph.ApiKey, error) { return db.Keys(ctx, v, account, ids) },
+		func(k *graph.ApiKey) graph.UUID { return k.KeyID })
+	made := make(map[graph.UUID]*graph.GrantChangeConnection, len(pages))
+	for event, page := range pages {
+		whole := graph.Page[graph.GrantChange]{Order: page.Order, Next: page.Next, Previous: page.Previous, Place: (*graph.GrantChange).Cursor}
+		for _, r := range page.Nodes {
+			c := r.change()
+			c.User, c.Key = users[r.UserID], keys[r.KeyID]
+			whole.Nodes = append(whole.Nodes, c)
+		}
+		made[event] = &graph.GrantChangeConnection{Page: whole}
+	}
+	return made, err
+}
