@@ -13,6 +13,7 @@ type bar struct {
 	name  string
 	size  int64 // -1 when it is unknown
 	shows bool
+	done  string // what is done with lines
 
 	mu    sync.Mutex // the file is read beside the answer
 	bytes int64
@@ -22,7 +23,7 @@ type bar struct {
 
 func newBar(name string, size int64) *bar {
 	info, err := os.Stderr.Stat()
-	return &bar{name: name, size: size, shows: err == nil && info.Mode()&os.ModeCharDevice != 0}
+	return &bar{name: name, size: size, done: "added", shows: err == nil && info.Mode()&os.ModeCharDevice != 0}
 }
 
 // Write counts bytes that were read.
@@ -81,9 +82,9 @@ func (b *bar) draw() {
 func (b *bar) text() string {
 	megabytes := float64(b.bytes) / 1e6
 	if b.size <= 0 {
-		return fmt.Sprintf("%s  %.1f MB, %d lines added", b.name, megabytes, b.lines)
+		return fmt.Sprintf("%s  %.1f MB, %d lines %s", b.name, megabytes, b.lines, b.done)
 	}
 	share := min(1, float64(b.bytes)/float64(b.size))
 	full := int(share * barWidth)
-	return fmt.Sprintf("%s  [%s%s] %3.0f %%  %.1f MB, %d lines added", b.name, strings.Repeat("#", full), strings.Repeat(".", barWidth-full), share*100, megabytes, b.lines)
+	return fmt.Sprintf("%s  [%s%s] %3.0f %%  %.1f MB, %d lines %s", b.name, strings.Repeat("#", full), strings.Repeat(".", barWidth-full), share*100, megabytes, b.lines, b.done)
 }
