@@ -24,6 +24,8 @@ const (
 	maxTokens        = 15_000
 	cachedDocuments  = 500
 	operationTimeout = 30 * time.Second
+	maxFile          = 64 << 20
+	fileTimeout      = 5 * time.Minute
 )
 
 // DefaultMaxCost is the largest cost of one operation when nothing is set: a page of 100 users with 20 grants each and
@@ -54,7 +56,9 @@ func New(c Config) *Server {
 	s := &Server{Config: c, resolver: resolvers.New(resolvers.Options{DB: c.DB, Version: c.Version,
 		MaxCost: c.MaxCost, Log: c.Log})}
 	mux := http.NewServeMux()
-	mux.Handle("/graphql", s.authenticated(s.executor()))
+	mux.Handle("/graphql", s.authenticated(operationTimeout, s.executor()))
+	mux.Handle("GET /grants.csv", s.authenticated(fileTimeout, http.HandlerFunc(s.exportGrants)))
+	mux.Handle("POST /grants.csv", s.authenticated(fileTimeout, http.HandlerFunc(s.importGrants)))
 	mux.HandleFunc("GET /healthz", s.healthy)
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.HandleFunc("GET /invitation", s.invitation)
