@@ -91,3 +91,18 @@ func BenchmarkGrantSheet(b *testing.B) {
 		}
 	}
 }
+
+// sheetKeys gives everything that a sheet holds, each thing once.
+func sheetKeys(keys []*graph.ApiKey, users []graph.SheetUser, err error) []string {
+	if err != nil {
+		panic(err)
+	}
+	var all []string
+	for _, k := range keys {
+		all = append(all, k.Key)
+	}
+	for _, u := range users {
+		all = append(all, u.User.Email)
+	}
+	return all
+}

@@ -213,6 +213,11 @@ func TestForeignAccountIsEmpty(t *testing.T) {
 	k := must(a.db.MasterKey(t.Context(), a.owner, a.id))
 	ids := []graph.UUID{k.KeyID, u.UserID(), a.owner.UserID(), a.id}
 	q := must(a.db.RequestApiKey(t.Context(), a.owner, graph.RequestApiKeyInput{Name: "Wanted", Kind: graph.OtherKind, Reason: "x"}))
+	id, _, err := a.db.SetGrants(t.Context(), a.owner, graph.SetGrantsInput{Changes: []graph.SetGrantInput{{UserID: u.User.ID(), KeyID: k.ID(), State: graph.GrantDisabled}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	operation := must(a.db.AuditEvents(t.Context(), a.owner, a.id, []graph.UUID{id.Object}))
 	for name, v := range map[string]*graph.Viewer{"owner of another account": b.owner, "nobody": {Request: now()}} {
 		ctx, ask := t.Context(), db.Ask{Total: true, Around: true}
 		got := []any{
@@ -230,6 +235,9 @@ func TestForeignAccountIsEmpty(t *testing.T) {
 			*must(a.db.PendingKeyRequests(ctx, v, window(graph.ByCreation), ask)).Total,
 			*must(a.db.GrantsOfUsers(ctx, v, []*graph.User{u.User}, window(graph.ByCreation), nil, ask))[u.UserID()].Total,
 			*must(a.db.GrantsOfKeys(ctx, v, []*graph.ApiKey{k}, window(graph.ByCreation), nil, ask))[k.KeyID].Total,
+			len(must(a.db.AccessMatrix(ctx, v, a.id, nil)).UserIds), len(must(a.db.AccessMatrix(ctx, v, a.id, nil)).KeyIds),
+			len(must(a.db.GrantChangesOf(ctx, v, operation, window(graph.ByKeyAndPlace), ask))[operation[0].EventID].Nodes),
+			len(sheetKeys(a.db.GrantSheet(ctx, v, a.id, nil))),
 		}
 		for i, g := range got {
 			if g != false && g != 0 {
