@@ -98,11 +98,10 @@ func (a answer) sheet(t testing.TB) sheetAnswer {
 // sheetWorld has keys and users whose names a spreadsheet would calculate, and one grant of each kind for them.
 type sheetWorld struct {
 	*world
-	europe, asia       credential
-	master             string // public part
-	rita, dora, admin  member
-	ritaName, doraName string
-	end                string
+	europe, asia      credential
+	master            string // public part
+	rita, dora, admin member
+	end               string
 }
 
 func newSheetWorld(t *testing.T) *sheetWorld {
