@@ -2,6 +2,9 @@ package db
 
 import (
 	"context"
+	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"grantwood/graph"
@@ -77,20 +80,51 @@ var changeColumns = columnList{"user_id", "enabled_before", "expires_before", "e
 func (db *DB) GrantChangesOf(ctx context.Context, v *graph.Viewer, events []*graph.AuditEvent, w graph.Window,
 	ask Ask) (map[graph.UUID]*graph.GrantChangeConnection, error) {
 	account := events[0].AccountID
+	if !v.Enters(account) {
+		account = graph.UUID{}
+	}
+	var from *graph.UUID
+	if w.After != nil {
+		from = &w.After.ID
+	}
 	pages, err := readBelow(ctx, db, v, account, below[changeRow]{
 		parents: ids(events, func(e *graph.AuditEvent) graph.UUID { return e.EventID }),
 		columns: `c.key_id AS "child.key_id", ` + changeColumns.as("x", "child"),
-		from: `grant_changes c
+		// Each key has a change at least, so that these keys fill the page, and the rest of a large operation is not looked at.
+		from: fmt.Sprintf(`(
+				SELECT c.key_id, c.user_ids, c.enabled_before, c.expires_before, c.enabled_after, c.expires_after
+				FROM grant_changes c
+				WHERE c.account_id = $1 AND c.event_id = o.id AND ($5::uuid IS NULL OR c.key_id >= $5) AND %s
+				ORDER BY c.key_id
+				LIMIT %d) c
 			CROSS JOIN LATERAL unnest(c.user_ids, c.enabled_before, c.expires_before, c.enabled_after, c.expires_after)
 				WITH ORDINALITY AS x (user_id, enabled_before, expires_before, enabled_after, expires_after, place)
-			WHERE c.account_id = $1 AND c.event_id = o.id AND ` + keyVisible(v, "c.key_id"),
+			WHERE true`, keyVisible(v, "c.key_id"), w.Limit+2),
+		args:  []any{from},
 		id:    `c.key_id, lpad(to_hex(x.place), 32, '0')::uuid`,
 		place: func(r *changeRow) graph.Cursor { return r.change().Cursor() },
-	}, w, ask)
+	}, w, Ask{})
+	if err == nil && ask.Around && from != nil {
+		err = db.precedingChanges(ctx, v, account, *from, pages)
+	}
 	if err != nil {
 		return nil, fault("list changes of grants", err)
 	}
 	return db.completeChanges(ctx, v, account, pages)
+}
+
+// precedingChanges notes at the pages after a change for the key whether changes for visible keys precede.
+func (db *DB) precedingChanges(ctx context.Context, v *graph.Viewer, account, key graph.UUID, pages map[graph.UUID]*graph.Page[changeRow]) error {
+	var preceded []graph.UUID
+	err := db.pool.SelectContext(ctx, &preceded, `
+		SELECT DISTINCT c.event_id
+		FROM grant_changes c
+		WHERE c.account_id = $1 AND c.event_id = ANY($4) AND c.key_id <= $5 AND `+keyVisible(v, "c.key_id"),
+		about(v, account, uuidArray(slices.Collect(maps.Keys(pages))), key)...)
+	for _, event := range preceded {
+		pages[event].Previous = true
+	}
+	return err
 }
 
 // completeChanges gives changes the users, as far as these are visible and still there, and the keys.

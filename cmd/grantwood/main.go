@@ -21,6 +21,7 @@ type commands struct {
 	Migrate  migrateCommand  `cmd:"" help:"Bring the database to the newest version."`
 	Doctor   doctorCommand   `cmd:"" help:"Check settings, PostgreSQL and the database, and say what to do."`
 	Operator operatorCommand `cmd:"" help:"Make, list and revoke the tokens of the provider's staff and machines."`
+	Grants   grantsCommand   `cmd:"" help:"Read and change the grants of an account as a file, over the API of a running server."`
 	Version  versionCommand  `cmd:"" help:"Show the version."`
 }
 
