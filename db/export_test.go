@@ -39,3 +39,8 @@ func Notices(ctx context.Context, db *DB, r graph.Request, a *graph.Account, for
 			db.mailHandedOver(ctx, tx, r, a, former, next))
 	})
 }
+
+// UsagePage gives the statement that reads a page of usage, and its parameters.
+func UsagePage(v *graph.Viewer, account graph.UUID, w graph.Window, f graph.UsageFilter) (string, []any) {
+	return usageList(v, account, f).rows(w)
+}
