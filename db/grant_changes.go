@@ -22,28 +22,26 @@ func operationOn(v *graph.Viewer, event, also string) string {
 		WHERE c.account_id = $1 AND c.event_id = ` + event + ` AND ` + also + ` AND ` + keyVisible(v, "c.key_id") + `)`
 }
 
-// readChangedKeys gives operations among the events the keys whose grants they changed, from which graph.AuditEvent.VisibleTo
-// decides. Whoever sees every key needs none.
-func (db *DB) readChangedKeys(ctx context.Context, v *graph.Viewer, account graph.UUID, rows []*eventRow) error {
+// readChangedFor gives each operation among the events a visible key whose grants it changed: graph.AuditEvent.VisibleTo looks at
+// it again. Whoever sees every key needs none.
+func (db *DB) readChangedFor(ctx context.Context, v *graph.Viewer, account graph.UUID, rows []*eventRow) error {
 	operations := index[graph.AuditEvent]{}
-	var wanted []graph.UUID
 	for _, row := range rows {
 		if row.Action == graph.GrantsChanged && !v.SeesEveryKey() {
 			operations[row.EventID] = &row.AuditEvent
-			wanted = append(wanted, row.EventID)
 		}
 	}
-	if len(wanted) == 0 {
+	if len(operations) == 0 {
 		return nil
 	}
-	var changed []struct{ EventID, KeyID graph.UUID }
-	err := db.pool.SelectContext(ctx, &changed, `
-		SELECT event_id, key_id
-		FROM grant_changes
-		WHERE account_id = $1 AND event_id = ANY($2)`, account, uuidArray(wanted))
-	for _, c := range changed {
-		e := operations[c.EventID]
-		e.ChangedFor = append(e.ChangedFor, c.KeyID)
+	var found []struct{ EventID, KeyID graph.UUID }
+	err := db.pool.SelectContext(ctx, &found, `
+		SELECT DISTINCT ON (c.event_id) c.event_id, c.key_id
+		FROM grant_changes c
+		WHERE c.account_id = $1 AND c.event_id = ANY($4) AND `+keyVisible(v, "c.key_id")+`
+		ORDER BY c.event_id, c.key_id`, about(v, account, uuidArray(slices.Collect(maps.Keys(operations))))...)
+	for i := range found {
+		operations[found[i].EventID].ChangedFor = &found[i].KeyID
 	}
 	return fault("read keys of operations", err)
 }
