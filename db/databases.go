@@ -48,7 +48,7 @@ func (d Databases) Describe(ctx context.Context, name, text string) error {
 	return d.run(ctx, "describe database", "COMMENT ON DATABASE %s IS "+strings.ReplaceAll(pq.QuoteLiteral(text), "%", "%%"), name)
 }
 
-// Description gives the text that was kept with a database last, empty when none was.
+// Description gives the text that was kept with a database last, empty when none was. An error when there is no such database.
 func (d Databases) Description(ctx context.Context, name string) (string, error) {
 	pool, err := openPool(d.DSN, 1)
 	if err != nil {

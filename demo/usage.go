@@ -33,19 +33,19 @@ func UsageOf(account string, n int) int {
 	return n - initech
 }
 
-// Outage gives the three hours in which little worked: on a Wednesday, about a month before the day.
+// Outage gives the five hours in which little worked: on a Wednesday, about a month before the day.
 func Outage(day time.Time) (from, to time.Time) {
 	from = day.AddDate(0, 0, -28)
 	for from.Weekday() != time.Wednesday {
 		from = from.AddDate(0, 0, -1)
 	}
-	from = from.Add(13 * time.Hour)
-	return from, from.Add(3 * time.Hour)
+	from = from.Add(11 * time.Hour)
+	return from, from.Add(5 * time.Hour)
 }
 
 // What is left in the outage: of the usage, and of its success.
 const (
-	usedInOutage   = .3
+	usedInOutage   = .2
 	failedInOutage = .85
 )
 
@@ -155,20 +155,23 @@ func (m *meter) weight(key, slot int) float64 {
 // records makes n records. Each slot of each key gets its share of them, and what is left over by rounding goes to the next.
 func (m *meter) records(n int) iter.Seq[*graph.UsageRecordInput] {
 	return func(yield func(*graph.UsageRecordInput) bool) {
-		var all, before float64
+		var all float64
+		sums := make([]float64, 0, slots*len(m.keys))
 		for slot := range slots {
 			for key := range m.keys {
 				all += m.weight(key, slot)
+				sums = append(sums, all)
 			}
 		}
+		before := 0
 		for slot := range slots {
 			var records []*graph.UsageRecordInput
 			for key := range m.keys {
-				after := before + m.weight(key, slot)
-				for range int(after/all*float64(n)) - int(before/all*float64(n)) {
+				upTo := int(sums[slot*len(m.keys)+key] / all * float64(n))
+				for range upTo - before {
 					records = append(records, m.record(&m.keys[key], m.start(slot)))
 				}
-				before = after
+				before = upTo
 			}
 			slices.SortStableFunc(records, func(a, b *graph.UsageRecordInput) int { return a.OccurredAt.Compare(b.OccurredAt) })
 			for _, r := range records {
