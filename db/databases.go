@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/lib/pq"
 )
@@ -40,6 +41,25 @@ func (d Databases) Drop(ctx context.Context, name string) error {
 // Rename gives a database another name. Nobody may be connected to it.
 func (d Databases) Rename(ctx context.Context, name, to string) error {
 	return d.run(ctx, "rename database", "ALTER DATABASE %s RENAME TO %s", name, to)
+}
+
+// Describe keeps a text with a database, which goes with it when it is renamed or dropped.
+func (d Databases) Describe(ctx context.Context, name, text string) error {
+	return d.run(ctx, "describe database", "COMMENT ON DATABASE %s IS "+strings.ReplaceAll(pq.QuoteLiteral(text), "%", "%%"), name)
+}
+
+// Description gives the text that was kept with a database last, empty when none was. An error when there is no such database.
+func (d Databases) Description(ctx context.Context, name string) (string, error) {
+	pool, err := openPool(d.DSN, 1)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = pool.Close() }()
+	var text string
+	err = pool.GetContext(ctx, &text, `
+		SELECT coalesce(shobj_description(b.oid, 'pg_database'), '')
+		FROM pg_database b WHERE b.datname = $1`, name)
+	return text, fault("read the description of the database", err)
 }
 
 func (d Databases) run(ctx context.Context, doing, statement string, names ...string) error {

@@ -19,7 +19,7 @@ func Fill(ctx context.Context, d *db.DB) error {
 		return err
 	}
 	f := filler{db: d, provider: v}
-	// Initech first: the contractor, who is in both, entered Globex last.
+	// In the order of accountNames.
 	if err := f.initech(ctx); err != nil {
 		return fmt.Errorf("fill %s: %w", Initech, err)
 	}
@@ -34,7 +34,7 @@ func NewOperator(ctx context.Context, d *db.DB) (*graph.Viewer, string, error) {
 	if _, err := d.RevokeOperators(ctx, Operator); err != nil {
 		return nil, "", err
 	}
-	o, token, err := d.CreateOperator(ctx, Operator, graph.ScopeList{graph.ScopeSupport, graph.ScopeAdmin})
+	o, token, err := d.CreateOperator(ctx, Operator, graph.ScopeList{graph.ScopeSupport, graph.ScopeAdmin, graph.ScopeIngest})
 	return &graph.Viewer{Kind: graph.KindOperator, Operator: o, Request: request()}, token, err
 }
 

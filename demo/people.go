@@ -18,6 +18,12 @@ const (
 	Initech = "Initech"
 )
 
+// accountNames are in the order in which Fill makes the accounts: the contractor, who is in both, enters Globex last.
+var accountNames = [...]string{Initech, Globex}
+
+// master stands for the master key among purposes of keys.
+const master = "Master key"
+
 // Person is one of the fixed people.
 type Person struct {
 	Email string
@@ -28,7 +34,7 @@ type Person struct {
 	WithoutMaster bool
 	// Units are those whose keys are enabled for an additional user, those of the future included.
 	Units []string
-	About         string // what they are for, in one line
+	About string // what they are for, in one line
 }
 
 // The fixed people of Globex; the first owns it.
@@ -56,7 +62,7 @@ var initechPeople = []Person{
 func People() []Person { return append(append([]Person{}, globexPeople...), initechPeople[0]) }
 
 var (
-	regions  = []string{"Europe", "Americas", "Asia Pacific"}
+	regions = []string{"Europe", "Americas", "Asia Pacific"}
 	// branches are the units below each region, above those that lie in them.
 	branches = []struct {
 		name, above string
@@ -90,6 +96,18 @@ func globexKeys(which ...int) []string {
 		for _, p := range purposes {
 			names = append(names, regions[i]+": "+p.name)
 		}
+	}
+	return names
+}
+
+// KeyNames names the keys of an account in the order in which Fill makes them.
+func KeyNames(account string) []string {
+	if account == Globex {
+		return append([]string{master}, globexKeys(0, 1, 2)...)
+	}
+	names := []string{master}
+	for _, name := range customers {
+		names = append(names, "Customer: "+name)
 	}
 	return names
 }

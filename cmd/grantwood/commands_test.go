@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"grantwood/demo"
 	"grantwood/pgembed"
@@ -24,7 +25,7 @@ func signedIn(t *testing.T, p *program, email string) string {
 func TestDemo(t *testing.T) {
 	t.Parallel()
 	env := environment("GRANTWOOD_DEMO_DIR=" + dataDir(t))
-	p := start(t, env, "demo")
+	p := start(t, env, "demo", "--usage", "5000")
 	for _, person := range demo.People() {
 		signedIn(t, p, person.Email)
 		if !strings.Contains(p.out.String(), person.Email) {
@@ -37,18 +38,69 @@ func TestDemo(t *testing.T) {
 	if got := len(names(t, p, signedIn(t, p, "owner@globex.example"))); got != 40 {
 		t.Errorf("the owner sees %d keys, want 40", got)
 	}
+	loaded(t, p)
+	hasUsage(t, p, 5000)
 	p.mustAsk(t, signedIn(t, p, "owner@globex.example"), `mutation { createApiKey(input: {name: "Changed", kind: OTHER}) { userErrors { message } } }`, nil)
 	p.stop(t)
 	p = start(t, env, "demo")
 	if got := len(names(t, p, signedIn(t, p, "owner@globex.example"))); got != 41 {
 		t.Errorf("after a second start the owner sees %d keys, want 41", got)
 	}
+	hasUsage(t, p, 5000)
+	if out := p.out.String(); strings.Contains(out, "is being loaded") || strings.Contains(out, "usage loaded") {
+		t.Errorf("a second start loads usage\n%s", out)
+	}
 	p.stop(t)
-	p = start(t, env, "demo", "--fresh")
+	p = start(t, env, "demo", "--fresh", "--usage", "0")
 	if got := len(names(t, p, signedIn(t, p, "owner@globex.example"))); got != 40 {
 		t.Errorf("after a fresh start the owner sees %d keys, want 40", got)
 	}
+	hasUsage(t, p, 0)
 	p.stop(t)
+}
+
+// TestDemoInterrupted kills the demo while it loads usage and changes what it goes by: the next start goes on, and every record is
+// there once.
+func TestDemoInterrupted(t *testing.T) {
+	t.Parallel()
+	const records = 60_000
+	env := environment("GRANTWOOD_DEMO_DIR=" + dataDir(t))
+	p := start(t, env, "demo", "--usage", fmt.Sprint(records))
+	eventually(t, "some usage is loaded", func() bool { return strings.Contains(p.out.String(), "loading usage") })
+	p.mustAsk(t, signedIn(t, p, "owner@initech.example"), `mutation($k: ID!) { updateApiKey(input: {keyId: $k, name: "Renamed"}) { userErrors { message } } }`,
+		map[string]any{"k": keyID(t, p, signedIn(t, p, "owner@initech.example"), "Customer: Wonka")})
+	sigkill(t, p.cmd.Process.Pid)
+	p.ended(t, false)
+	p = start(t, env, "demo", "--usage", "1000")
+	loaded(t, p)
+	hasUsage(t, p, records)
+	p.stop(t)
+}
+
+func keyID(t *testing.T, p *program, token, name string) string {
+	t.Helper()
+	data := p.mustAsk(t, token, `query($n: String!) { account { apiKeys(filter: {search: $n}) { nodes { id } } } }`, map[string]any{"n": name})
+	return at(data["account"].(map[string]any)["apiKeys"].(map[string]any)["nodes"].([]any)[0], "id")
+}
+
+func loaded(t *testing.T, p *program) {
+	t.Helper()
+	eventually(t, "usage is loaded", func() bool { return strings.Contains(p.out.String(), "usage loaded") })
+}
+
+// hasUsage expects that the demo has as many records in all; those that were corrected do not count.
+func hasUsage(t *testing.T, p *program, records int) {
+	t.Helper()
+	for account, owner := range map[string]string{demo.Globex: "owner@globex.example", demo.Initech: "owner@initech.example"} {
+		now := time.Now().UTC()
+		data := p.mustAsk(t, signedIn(t, p, owner), `query($f: DateTime!, $t: DateTime!) { account { usageReport(input: {from: $f, to: $t}) { totals { records } } } }`,
+			map[string]any{"f": now.AddDate(0, 0, -demo.UsageDays-5), "t": now})
+		of := demo.UsageOf(account, records)
+		report := data["account"].(map[string]any)["usageReport"].(map[string]any)
+		if got, want := fmt.Sprint(report["totals"].(map[string]any)["records"]), fmt.Sprint(of-of/2000); got != want {
+			t.Errorf("%s has %s records of usage, want %s", account, got, want)
+		}
+	}
 }
 
 var (
@@ -59,7 +111,8 @@ var (
 // TestDemoPrintsWhatWorks does what the printed commands do, with their own bodies and tokens.
 func TestDemoPrintsWhatWorks(t *testing.T) {
 	t.Parallel()
-	p := start(t, environment("GRANTWOOD_DEMO_DIR="+dataDir(t)), "demo")
+	p := start(t, environment("GRANTWOOD_DEMO_DIR="+dataDir(t)), "demo", "--usage", "20000")
+	loaded(t, p)
 	eventually(t, "the commands are printed", func() bool { return strings.Count(p.out.String(), "curl -s") == 3 })
 	var session, answers string
 	for line := range strings.Lines(p.out.String()) {
@@ -81,7 +134,7 @@ func TestDemoPrintsWhatWorks(t *testing.T) {
 		}
 		answers += fmt.Sprint(data)
 	}
-	for _, want := range []string{"Rita Reporting", "totalCount:2", "Asia Pacific: Sales", "Hooli", "/invitation#gwi_"} {
+	for _, want := range []string{"Rita Reporting", "totalCount:2", "Asia Pacific: Sales", "product:VOICE", "Hooli", "/invitation#gwi_"} {
 		if !strings.Contains(answers, want) {
 			t.Errorf("the commands do not show %s:\n%s\n%s", want, p.out, answers)
 		}
@@ -140,6 +193,7 @@ func TestWrongSettings(t *testing.T) {
 		{"address", nil, []string{"serve", "--addr", "nowhere"}, "GRANTWOOD_ADDR"},
 		{"address by variable", []string{"GRANTWOOD_ADDR=8080"}, []string{"serve"}, "GRANTWOOD_ADDR"},
 		{"public address", []string{"GRANTWOOD_PUBLIC_URL=example.com"}, []string{"serve"}, "GRANTWOOD_PUBLIC_URL"},
+		{"usage", []string{"GRANTWOOD_USAGE=-1"}, []string{"demo"}, "GRANTWOOD_USAGE"},
 		{"cost", []string{"GRANTWOOD_MAX_COST=0"}, []string{"serve"}, "GRANTWOOD_MAX_COST"},
 		{"cost that is no number", []string{"GRANTWOOD_MAX_COST=much"}, []string{"serve"}, "max-cost"},
 		{"connections", []string{"GRANTWOOD_MAX_CONNECTIONS=0"}, []string{"serve"}, "GRANTWOOD_MAX_CONNECTIONS"},

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"text/tabwriter"
 	"time"
 
 	"grantwood/db"
@@ -26,14 +24,24 @@ type demoCommand struct {
 	logSettings
 	DemoDir string `help:"Directory of the demo's private server; that of serve with -demo at its end when empty." env:"GRANTWOOD_DEMO_DIR" type:"path"`
 	Fresh   bool   `help:"Start over: forget what was changed." env:"GRANTWOOD_FRESH"`
+	Usage   int    `help:"Number of usage records, of 90 days, that the demo gets at its first start; none when 0." default:"1000000" env:"GRANTWOOD_USAGE"`
 }
 
+// mostUsage is how many usage records the demo may get.
+const mostUsage = 10_000_000
+
 // Validate refuses settings that cannot work.
-func (c demoCommand) Validate() error { return c.check() }
+func (c demoCommand) Validate() error {
+	if c.Usage < 0 || c.Usage > mostUsage {
+		return fmt.Errorf("--usage (GRANTWOOD_USAGE) is %d: give a number from 0 to %d", c.Usage, mostUsage)
+	}
+	return c.check()
+}
 
 // Run serves the demo until it is told to stop.
 func (c demoCommand) Run(ctx context.Context) (err error) {
-	log := c.logger()
+	progress := newBar("loading usage", -1)
+	log := c.loggerTo(progress.above())
 	l, err := listen(c.Addr)
 	if err != nil {
 		return err
@@ -47,12 +55,16 @@ func (c demoCommand) Run(ctx context.Context) (err error) {
 	if err := migrate(ctx, d, log); err != nil {
 		return err
 	}
-	_, token, err := demo.NewOperator(ctx, d.DB)
+	v, token, err := demo.NewOperator(ctx, d.DB)
 	if err != nil {
 		return err
 	}
-	introduce(c.publicURL(l.Addr()), token)
-	return serve(ctx, l, d, c.httpSettings, log, sendMail(d.DB, mail.Log{Logger: log}, log), keepUsage(d.DB, log))
+	u, err := c.usage(ctx, d, log)
+	if err != nil {
+		return err
+	}
+	introduce(c.publicURL(l.Addr()), token, u)
+	return serve(ctx, l, d, c.httpSettings, log, sendMail(d.DB, mail.Log{Logger: log}, log), keepUsage(d.DB, log), loadUsage(d, v, u, progress, log))
 }
 
 // open reaches the demo's database, and fills it the first time.
@@ -79,8 +91,12 @@ func (c demoCommand) dir() (string, error) {
 	return dir + "-demo", err
 }
 
+func demoDatabases(server *pgembed.Server) db.Databases {
+	return db.Databases{DSN: server.DSN("postgres")}
+}
+
 func (c demoCommand) fill(ctx context.Context, server *pgembed.Server, log *slog.Logger) error {
-	databases := db.Databases{DSN: server.DSN("postgres")}
+	databases := demoDatabases(server)
 	if c.Fresh {
 		if err := databases.Drop(ctx, demoDatabase); err != nil {
 			return err
@@ -114,29 +130,4 @@ func fillDatabase(ctx context.Context, dsn string, log *slog.Logger) (err error)
 		return err
 	}
 	return demo.Fill(ctx, d)
-}
-
-// introduce prints what somebody needs to begin.
-func introduce(url, operatorToken string) {
-	fmt.Printf("\nGrantwood listens on %s/graphql\n\nPeople, all with the password %s:\n\n", url, demo.Password)
-	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	for _, p := range demo.People() {
-		_, _ = fmt.Fprintf(table, "  %s\t%s\n", p.Email, p.About)
-	}
-	_ = table.Flush()
-	fmt.Printf(`
-Operator token (new at every start): %s
-
-Try, in another terminal:
-
-  # sign in as somebody who sees two keys
-  TOKEN=$(curl -s %[2]s/graphql -H 'Content-Type: application/json' -d '{"query":"mutation{signIn(input:{email:\"reporting@globex.example\",password:\"%[3]s\"}){sessionToken userErrors{message}}}"}' | sed 's/.*"sessionToken":"\([^"]*\)".*/\1/')
-
-  # what they see
-  curl -s %[2]s/graphql -H 'Content-Type: application/json' -H "Authorization: Bearer $TOKEN" -d '{"query":"{viewer{user{displayName}} account{name apiKeys{totalCount nodes{name status}} users{nodes{displayName}}}}"}'
-
-  # any account, as the provider
-  curl -s %[2]s/graphql -H 'Content-Type: application/json' -H "Authorization: Bearer %[1]s" -d '{"query":"mutation{createAccount(input:{name:\"Hooli\",currency:\"USD\",primaryEmail:\"me@hooli.example\"}){account{id name} link userErrors{message path}}}"}'
-
-`, operatorToken, url, demo.Password)
 }

@@ -24,7 +24,7 @@ var rooms = map[string]struct{ project, libraries []string }{
 	"grantwood/db": {project: []string{"graph"}, libraries: []string{"github.com/lib/pq", "github.com/jmoiron/sqlx", "github.com/google/uuid",
 		"github.com/alexedwards/argon2id", "github.com/hashicorp/golang-lru/v2", "github.com/pressly/goose/v3", "golang.org/x/sync"}},
 	"grantwood/db/dbtest": {project: []string{"db", "pgembed"}},
-	"grantwood/demo":      {project: []string{"db", "graph"}},
+	"grantwood/demo":      {project: []string{"db", "graph"}, libraries: []string{"github.com/shopspring/decimal", "golang.org/x/sync"}},
 	"grantwood/resolvers": {project: []string{"db", "graph", "graph/generated", "graph/scalar"}, libraries: []string{"github.com/99designs/gqlgen",
 		"github.com/vektah/gqlparser/v2", "github.com/go-playground/validator/v10"}},
 	"grantwood/server": {project: []string{"db", "graph", "graph/generated", "graph/scalar", "resolvers"}, libraries: []string{"github.com/99designs/gqlgen",

@@ -53,7 +53,7 @@ func TestMail(t *testing.T) {
 // TestDemoShowsMail: the demo sends nothing, and shows what it would send.
 func TestDemoShowsMail(t *testing.T) {
 	t.Parallel()
-	p := start(t, environment("GRANTWOOD_DEMO_DIR="+dataDir(t)), "demo")
+	p := start(t, environment("GRANTWOOD_DEMO_DIR="+dataDir(t)), "demo", "--usage", "0")
 	link := at(p.mustAsk(t, signedIn(t, p, "owner@globex.example"), `mutation { inviteUser(input: {email: "you@globex.example", access: {role: REPORTING}}) {
 		userErrors { message } link } }`, nil), "inviteUser", "link")
 	eventually(t, "the mail is in the log", func() bool {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/url"
@@ -15,14 +16,16 @@ type logSettings struct {
 	LogLevel  string `help:"Least level that is logged: debug, info, warn or error." enum:"debug,info,warn,error" default:"info" env:"GRANTWOOD_LOG_LEVEL"`
 }
 
-func (s logSettings) logger() *slog.Logger {
+func (s logSettings) logger() *slog.Logger { return s.loggerTo(os.Stderr) }
+
+func (s logSettings) loggerTo(w io.Writer) *slog.Logger {
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(s.LogLevel)) // one of the four
 	options := &slog.HandlerOptions{Level: level}
 	if s.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(os.Stderr, options))
+		return slog.New(slog.NewJSONHandler(w, options))
 	}
-	return slog.New(slog.NewTextHandler(os.Stderr, options))
+	return slog.New(slog.NewTextHandler(w, options))
 }
 
 // httpSettings say where the server listens and under which address people reach it.
