@@ -71,3 +71,8 @@ func UnknownPassword(db *DB) string { return db.unknownPassword }
 func VisibleUnitsStatement(v *graph.Viewer, account graph.UUID) (string, []any) {
 	return `SELECT n.unit_id FROM units n WHERE n.account_id = $1 AND ` + unitVisible(v, "n.unit_id"), about(v, account)
 }
+
+// WholeUnitsStatement is the statement that gives the units of which v sees every key, with its parameters.
+func WholeUnitsStatement(v *graph.Viewer, account graph.UUID) (string, []any) {
+	return `SELECT n.unit_id FROM units n WHERE n.account_id = $1 AND ` + wholeUnitVisible(v, "n.unit_id"), about(v, account)
+}

@@ -2,7 +2,6 @@ package db
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 
 	"github.com/jmoiron/sqlx"
@@ -53,14 +52,20 @@ func thresholdOn(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, in graph.Set
 
 // setThreshold stores the threshold, or gives the one that is there the values of the input.
 func setThreshold(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, t *graph.UsageThreshold, in graph.SetUsageThresholdInput) error {
-	err := tx.GetContext(ctx, t, `
+	var there []graph.UsageThreshold
+	err := tx.SelectContext(ctx, &there, `
 		SELECT `+thresholdColumns.of("t")+`
 		FROM usage_thresholds t
 		WHERE t.account_id = $1 AND t.key_id IS NOT DISTINCT FROM $2 AND t.unit_id IS NOT DISTINCT FROM $3 AND t.measure = $4 AND t.period = $5`,
 		t.AccountID, t.KeyID, t.UnitID, t.Measure, t.Period)
-	isNew := errors.Is(err, sql.ErrNoRows)
-	if err != nil && !isNew {
+	if err != nil {
 		return err
+	}
+	isNew := len(there) == 0
+	if !isNew {
+		k, u := t.Key, t.Unit
+		*t = there[0]
+		t.Key, t.Unit = k, u
 	}
 	changes := in.Apply(t)
 	switch {
