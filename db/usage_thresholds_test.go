@@ -3,6 +3,7 @@ package db_test
 import (
 	"fmt"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -115,7 +116,9 @@ func TestThresholdIsToldOnce(t *testing.T) {
 	w := newWarned(t, 2)
 	day := time.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, -3)
 	on := func(days int) string { return day.AddDate(0, 0, days).Format("2 January 2006") + " (UTC)." }
-	said := func(limit string, days int) string { return "The cost of the key Key 0 reached " + limit + " EUR on " + on(days) }
+	said := func(limit string, days int) string {
+		return "The cost of the key Key 0 reached " + limit + " EUR on " + on(days)
+	}
 	made := w.threshold(t, w.keys[0], nil, graph.MeasureCost, graph.PerDay, "UTC", "0.05")
 	w.send(t, w.keys[1], 100, day)
 	w.send(t, w.keys[0], 4, day, day.AddDate(0, 0, 1))
@@ -214,4 +217,77 @@ func TestThresholdOfAUnit(t *testing.T) {
 	}
 	w.send(t, w.keys[2], 10, month.AddDate(0, 2, 0))
 	w.tell(t, "late usage of a deleted key", in(0), in(1), in(2))
+}
+
+// TestWhoIsWarned: mail goes to the active users who see the usage of every key that the threshold adds up.
+func TestWhoIsWarned(t *testing.T) {
+	t.Parallel()
+	w := newWarned(t, 2)
+	europe := w.unit(t, "Europe", nil)
+	for _, k := range w.keys {
+		if _, err := w.db.MoveApiKey(t.Context(), w.owner, graph.MoveApiKeyInput{KeyID: k.ID(), UnitID: ptr(europe.ID())}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	people := map[string]*graph.Viewer{"owner": w.owner}
+	join := func(name string, role graph.Role, keys ...*graph.ApiKey) {
+		t.Helper()
+		u := w.user(t, role)
+		for _, k := range keys {
+			must(w.db.SetGrant(t.Context(), w.again(t, w.owner), graph.SetGrantInput{UserID: u.User.ID(), KeyID: k.ID(), State: graph.GrantEnabled}))
+		}
+		people[name] = u
+	}
+	join("sees all", graph.RoleReporting, w.keys...)
+	join("sees one", graph.RoleReporting, w.keys[0])
+	join("sees none", graph.RoleAdministrator)
+	join("disabled", graph.RoleAdministrator, w.keys...)
+	join("no usage", graph.RoleReporting, w.keys...)
+	must(w.db.SetUserStatus(t.Context(), w.again(t, w.owner), graph.SetUserStatusInput{UserID: people["disabled"].User.ID(), Status: graph.UserDisabled}))
+	if _, err := db.Pool(w.db).ExecContext(t.Context(), `UPDATE users SET granted = '{VIEW_AUDIT}' WHERE account_id = $1 AND user_id = $2`, w.id, people["no usage"].User.UserID); err != nil {
+		t.Fatal(err)
+	}
+	w.threshold(t, w.keys[0], nil, graph.MeasureQuantity, graph.PerMonth, "UTC", "1")
+	w.threshold(t, nil, europe, graph.MeasureQuantity, graph.PerMonth, "UTC", "1")
+	w.send(t, w.keys[0], 1, graph.MonthOf(time.Now()))
+	got := map[string]int{}
+	for name, v := range people {
+		got[name] = w.mails(t, v)
+	}
+	want := map[string]int{"owner": 2, "sees all": 2, "sees one": 1, "sees none": 0, "disabled": 0, "no usage": 0}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("mails (-want +got):\n%s", diff)
+	}
+}
+
+// TestThresholdsAndIngestionAtOnce: whoever changes and removes thresholds while usage comes in keeps none of it out.
+func TestThresholdsAndIngestionAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWarned(t, 1)
+	day := time.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, -30)
+	var wait sync.WaitGroup
+	wait.Go(func() {
+		for i := range 20 {
+			in := graph.SetUsageThresholdInput{KeyID: ptr(w.keys[0].ID()), Measure: graph.MeasureQuantity, Period: graph.PerDay, TimeZone: "UTC", Limit: decimal.New(int64(1+i%3), 0)}
+			owner := *w.owner
+			owner.Request = now()
+			made, err := w.db.SetUsageThreshold(t.Context(), &owner, in)
+			if err == nil && i%4 == 0 {
+				_, err = w.db.RemoveUsageThreshold(t.Context(), &owner, made.ID())
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	for i := range 20 {
+		w.send(t, w.keys[0], 5, day.AddDate(0, 0, i))
+	}
+	wait.Wait()
+	w.threshold(t, w.keys[0], nil, graph.MeasureQuantity, graph.PerDay, "UTC", "4")
+	before := len(w.crossings(t))
+	w.send(t, w.keys[0], 0, day)
+	if n := len(w.crossings(t)); n != before+1 {
+		t.Errorf("%d crossings after %d", n, before)
+	}
 }
