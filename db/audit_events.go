@@ -70,7 +70,8 @@ func auditVisible(v *graph.Viewer) string {
 		return nothing
 	}
 	return `((e.key_id IS NULL OR ` + keyVisible(v, "e.key_id") + `) AND (e.unit_id IS NULL OR ` + unitVisible(v, "e.unit_id") + `)
-		AND (e.action <> 'GRANTS_CHANGED' OR ` + operationVisible(v, "e.event_id") + `))`
+		AND (e.action <> 'GRANTS_CHANGED' OR ` + operationVisible(v, "e.event_id") + `)
+		AND (e.action NOT IN ('` + join(graph.ThresholdActions, `', '`) + `') OR ` + thresholdEventVisible(v) + `))`
 }
 
 // soughtVisible is the condition that the user $7, by whom events are sought, is not hidden from v. Whoever sees all users

@@ -76,3 +76,8 @@ func VisibleUnitsStatement(v *graph.Viewer, account graph.UUID) (string, []any) 
 func UsagePage(v *graph.Viewer, account graph.UUID, w graph.Window, f graph.UsageFilter) (string, []any) {
 	return usageList(v, account, f).rows(w)
 }
+
+// WholeUnitsStatement is the statement that gives the units of which v sees every key, with its parameters.
+func WholeUnitsStatement(v *graph.Viewer, account graph.UUID) (string, []any) {
+	return `SELECT n.unit_id FROM units n WHERE n.account_id = $1 AND ` + wholeUnitVisible(v, "n.unit_id"), about(v, account)
+}

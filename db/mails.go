@@ -46,6 +46,11 @@ func (db *DB) mailPasswordChanged(ctx context.Context, tx *sqlx.Tx, r graph.Requ
 	return db.queueMail(ctx, tx, r, graph.MailPasswordChanged, email, graph.MailContent{At: &r.At})
 }
 
+// mailThresholdCrossed tells a user that usage has reached a threshold.
+func (db *DB) mailThresholdCrossed(ctx context.Context, tx *sqlx.Tx, r graph.Request, a *graph.Account, u *graph.User, m graph.MailThreshold) error {
+	return db.queueMail(ctx, tx, r, graph.MailThresholdCrossed, u.Email, graph.MailContent{Account: a.Name, Threshold: m})
+}
+
 func (db *DB) queueMail(ctx context.Context, tx *sqlx.Tx, r graph.Request, kind graph.MailKind, recipient string, c graph.MailContent) error {
 	if !db.sendMail {
 		return nil

@@ -160,6 +160,7 @@ func (p *planted) compare(r *rapid.T, t *testing.T, at time.Time) {
 		v := p.viewer(r, t, user, at)
 		p.compareKeys(r, t, v, user)
 		p.compareUnits(r, t, v, user)
+		p.compareWhole(r, t, v, user)
 		p.compareGrants(r, t, v, user)
 	}
 }

@@ -35,6 +35,7 @@ func (r *usageRow) place() usagePlace { return usagePlace{graph.MonthOf(r.at), r
 type usageBatch struct {
 	account graph.UUID
 	rows    []*usageRow
+	sums    *usageSums // what the added records change; nil when there are none
 	graph.Ingested
 }
 
@@ -139,6 +140,9 @@ func (db *DB) ingest(ctx context.Context, v *graph.Viewer, batches []*usageBatch
 			if sqlState(err) == string(pqerror.UniqueViolation) {
 				wary, err = true, errAgain
 			}
+			if err == nil {
+				err = db.warn(ctx, tx, v, once)
+			}
 			if err != nil {
 				return err
 			}
@@ -184,7 +188,7 @@ func (b *usageBatch) add(ctx context.Context, tx *sqlx.Tx, recordedAt time.Time,
 	if len(b.rows) == 0 {
 		return nil
 	}
-	b.Accepted = len(b.rows)
+	b.Accepted, b.sums = len(b.rows), sums
 	if err := insertUsage(ctx, tx, b.account, b.rows, sums, recordedAt); err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package graph
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -48,7 +49,14 @@ const (
 	TokenWasRevoked   AuditAction = "TOKEN_REVOKED"
 	UsageDownloaded   AuditAction = "USAGE_DOWNLOADED"
 	AccountChanged    AuditAction = "ACCOUNT_CHANGED"
+
+	ThresholdSet     AuditAction = "USAGE_THRESHOLD_SET"
+	ThresholdRemoved AuditAction = "USAGE_THRESHOLD_REMOVED"
+	ThresholdCrossed AuditAction = "USAGE_THRESHOLD_CROSSED"
 )
+
+// ThresholdActions are those about thresholds of usage, which are seen by whoever sees the threshold.
+var ThresholdActions = []AuditAction{ThresholdSet, ThresholdRemoved, ThresholdCrossed}
 
 // Actor is who did something: a *User, an *AccessToken or an *Operator.
 type Actor interface{ IsActor() }
@@ -98,10 +106,11 @@ func (e *AuditEvent) Actor() Actor {
 }
 
 // VisibleTo reports whether v reads the audit trail and sees the key and the unit that the event concerns, as far as there are; of
-// an operation on many grants, one of its keys.
+// an operation on many grants, one of the keys; of what is about a threshold, usage of every key that it adds up.
 func (e *AuditEvent) VisibleTo(v *Viewer) bool {
 	return e != nil && v.Enters(e.AccountID) && v.SeesAudit() && (e.KeyID == nil || v.SeesKey(e.AccountID, *e.KeyID)) &&
-		(e.UnitID == nil || v.SeesUnit(e.AccountID, *e.UnitID)) && (e.Action != GrantsChanged || e.changedSeenBy(v))
+		(e.UnitID == nil || v.SeesUnit(e.AccountID, *e.UnitID)) && (e.Action != GrantsChanged || e.changedSeenBy(v)) &&
+		(!slices.Contains(ThresholdActions, e.Action) || v.SeesUsage() && (e.UnitID == nil || v.SeesWholeUnit(e.AccountID, *e.UnitID)))
 }
 
 func (e *AuditEvent) changedSeenBy(v *Viewer) bool {

@@ -76,6 +76,8 @@ const (
 	KindUnit        Kind = "unt"
 	KindUnitGrant   Kind = "ugr"
 	KindUsage       Kind = "use"
+
+	KindUsageThreshold Kind = "thr"
 )
 
 // parts gives how many UUIDs an ID of kind k holds: the account, then the object, for a grant user and key or unit. Zero
@@ -84,7 +86,7 @@ func (k Kind) parts() int {
 	switch k {
 	case KindAccount:
 		return 1
-	case KindUser, KindKey, KindInvitation, KindAuditEvent, KindKeyRequest, KindAccessToken, KindSession, KindUnit, KindUsage:
+	case KindUser, KindKey, KindInvitation, KindAuditEvent, KindKeyRequest, KindAccessToken, KindSession, KindUnit, KindUsage, KindUsageThreshold:
 		return 2
 	case KindGrant, KindUnitGrant:
 		return 3

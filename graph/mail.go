@@ -15,6 +15,8 @@ const (
 	MailPasswordReset   MailKind = "PASSWORD_RESET"
 	MailHandedOver      MailKind = "HANDED_OVER"
 	MailPasswordChanged MailKind = "PASSWORD_CHANGED"
+
+	MailThresholdCrossed MailKind = "THRESHOLD_CROSSED"
 )
 
 // Mail is a mail that waits to be sent.
@@ -38,6 +40,24 @@ type MailContent struct {
 	Link       string     `json:"link,omitempty"`       // lets its holder in
 	ExpiresAt  *time.Time `json:"expiresAt,omitempty"`  // end of the link
 	At         *time.Time `json:"at,omitempty"`         // when what is told happened
+
+	Threshold MailThreshold `json:"threshold,omitzero"` // what was crossed
+}
+
+// MailThreshold says in words what was crossed. The name is as people have entered it.
+type MailThreshold struct {
+	Object   string `json:"object"`   // key or unit
+	Name     string `json:"name"`     // of the key or unit
+	Measure  string `json:"measure"`  // cost or quantity
+	Limit    string `json:"limit"`    // such as 10 EUR
+	When     string `json:"when"`     // such as on 1 March 2026
+	Each     string `json:"each"`     // day or month
+	TimeZone string `json:"timeZone"` // whose clock the period follows
+}
+
+// Summary gives what happened in a sentence.
+func (m MailThreshold) Summary() string {
+	return "The " + m.Measure + " of the " + m.Object + " " + m.Name + " reached " + m.Limit + " " + m.When + " (" + m.TimeZone + ")."
 }
 
 // Scan reads JSON.

@@ -67,9 +67,10 @@ type KeySet struct {
 	tree  *Tree
 	keys  map[UUID]KeyRule
 	units atomic.Pointer[unitsSeen]
+	lacks atomic.Pointer[unitsSeen] // units with a hidden key in or below them
 }
 
-// unitsSeen are the units with a visible key in or below them, from one time until another, when a grant ends.
+// unitsSeen are the units with a visible key in or below them, or with a hidden one, from one time until another, when a grant ends.
 type unitsSeen struct {
 	from  time.Time
 	until *time.Time
@@ -162,19 +163,48 @@ func (s *KeySet) HasUnit(unit UUID, at time.Time, empty bool) bool {
 	return true
 }
 
+// Lacks reports whether a key that is hidden at the time is in the unit or below it.
+func (s *KeySet) Lacks(unit UUID, at time.Time) bool {
+	if s == nil {
+		return true
+	}
+	return remembered(&s.lacks, at, func(now *unitsSeen) {
+		for _, rule := range s.keys {
+			now.endsWith(rule)
+		}
+		for key, unit := range s.tree.unitOf {
+			if !s.Has(key, at) {
+				s.tree.mark(now.units, unit)
+			}
+		}
+	})[unit]
+}
+
 func (s *KeySet) unitsAt(at time.Time) map[UUID]bool {
-	if known := s.units.Load(); known != nil && !at.Before(known.from) && (known.until == nil || at.Before(*known.until)) {
-		return known.units
+	return remembered(&s.units, at, func(now *unitsSeen) {
+		for key, rule := range s.keys {
+			now.endsWith(rule)
+			if enabled, _ := rule.Effective(at); enabled {
+				s.tree.mark(now.units, s.tree.unitOf[key])
+			}
+		}
+	})
+}
+
+// endsWith lets what is seen end when a grant does.
+func (u *unitsSeen) endsWith(rule KeyRule) {
+	if end := rule.Explicit.end(); end != nil && end.After(u.from) && (u.until == nil || end.Before(*u.until)) {
+		u.until = end
+	}
+}
+
+// remembered gives the units that are so at the time, found out again when what is known is of another time.
+func remembered(known *atomic.Pointer[unitsSeen], at time.Time, find func(*unitsSeen)) map[UUID]bool {
+	if k := known.Load(); k != nil && !at.Before(k.from) && (k.until == nil || at.Before(*k.until)) {
+		return k.units
 	}
 	now := &unitsSeen{from: at, units: map[UUID]bool{}}
-	for key, rule := range s.keys {
-		if end := rule.Explicit.end(); end != nil && end.After(at) && (now.until == nil || end.Before(*now.until)) {
-			now.until = end
-		}
-		if enabled, _ := rule.Effective(at); enabled {
-			s.tree.mark(now.units, s.tree.unitOf[key])
-		}
-	}
-	s.units.Store(now)
+	find(now)
+	known.Store(now)
 	return now.units
 }

@@ -66,11 +66,11 @@ func (in UsageReportInput) Period() UsageGrouping {
 // clock, so that the hour that comes twice in autumn is two. The first and last may be parts. BadUserInput with the argument's
 // path.
 func (in UsageReportInput) Buckets() ([]time.Time, error) {
-	zone, err := time.LoadLocation(in.TimeZone)
+	zone, _ := time.LoadLocation(in.TimeZone) // checked below
 	days := func(n int) time.Time { return in.From.AddDate(0, 0, n) }
 	switch {
-	case err != nil || in.TimeZone == "" || in.TimeZone == "Local":
-		return nil, refuse(BadUserInput, "input.timeZone", "There is no such time zone; name one of the IANA database, such as Europe/Berlin.")
+	case !isZone(in.TimeZone):
+		return nil, refuse(BadUserInput, "input.timeZone", noZone)
 	case !in.To.After(in.From):
 		return nil, refuse(BadUserInput, "input.to", "The end of the period lies after its beginning.")
 	case in.To.After(days(maxReportDays)):
@@ -95,6 +95,14 @@ func (in UsageReportInput) Buckets() ([]time.Time, error) {
 		return nil, refuse(BadUserInput, "input.groupBy", "A report is split by one of MONTH, DAY and HOUR.")
 	}
 	return in.starts(zone), nil
+}
+
+const noZone = "There is no such time zone; name one of the IANA database, such as Europe/Berlin."
+
+// isZone reports whether the name is one of the IANA database. Go knows two more, of which one is the machine's own.
+func isZone(name string) bool {
+	_, err := time.LoadLocation(name)
+	return err == nil && name != "" && name != "Local"
 }
 
 func (in UsageReportInput) starts(zone *time.Location) []time.Time {

@@ -148,6 +148,11 @@ func (v *Viewer) SeesUnit(account, unit UUID) bool {
 	return v.SeesEveryKey() || v.Keys.HasUnit(unit, v.Request.At, v.SeesEmptyUnits())
 }
 
+// SeesWholeUnit reports whether the unit of the account is visible, and every key in and below it, deleted ones included.
+func (v *Viewer) SeesWholeUnit(account, unit UUID) bool {
+	return v.SeesUnit(account, unit) && (v.SeesEveryKey() || !v.Keys.Lacks(unit, v.Request.At))
+}
+
 // SeesEmptyUnits reports whether units without keys are visible.
 func (v *Viewer) SeesEmptyUnits() bool { return v.May(ManageKeys) }
 

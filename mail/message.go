@@ -42,6 +42,7 @@ func moment(t *time.Time) string { return t.UTC().Format("2 January 2006, 15:04 
 func Compose(m *graph.Mail) (Message, error) {
 	c := m.Content
 	c.Account, c.By, c.To = oneLine(c.Account), oneLine(c.By), oneLine(c.To)
+	c.Threshold.Name = oneLine(c.Threshold.Name)
 	name := strings.ToLower(string(m.Kind))
 	out := Message{ID: m.MailID.String(), To: m.Recipient}
 	var subject, text, page bytes.Buffer

@@ -87,6 +87,12 @@ Adam now owns it: its keys, and who may use which.
 
 If nobody meant to do this, write to the provider of the account now.
 `},
+	{graph.MailThresholdCrossed, graph.MailContent{Account: "Globex", Threshold: graph.MailThreshold{Object: "key", Name: "Europe\n& Asia", Measure: "cost", Limit: "10.5 EUR",
+		When: "on 1 March 2026", Each: "day", TimeZone: "Europe/Berlin"}},
+		"Globex: Europe & Asia has reached 10.5 EUR", `The cost of the key Europe & Asia reached 10.5 EUR on 1 March 2026 (Europe/Berlin).
+
+It is one of the keys and units of the account Globex whose usage you may see. A threshold is told of once a day.
+`},
 	{graph.MailPasswordChanged, graph.MailContent{At: &noon},
 		"Your password was changed", `The password of this address was changed, on 1 March 2026, 12:00 UTC.
 

@@ -19,7 +19,7 @@ var models = map[string]any{
 	"Account": &graph.Account{}, "User": &graph.User{}, "ApiKey": &graph.ApiKey{}, "Grant": &graph.Grant{},
 	"Invitation": &graph.Invitation{}, "AccessToken": &graph.AccessToken{}, "AccessTokenEdge": &graph.AccessTokenEdge{}, "AccountEdge": &graph.AccountEdge{},
 	"UsageReportRow": &graph.UsageReportRow{}, "Unit": &graph.Unit{}, "UnitEdge": &graph.UnitEdge{}, "UnitGrant": &graph.UnitGrant{},
-	"UsageRecord": &graph.UsageRecord{}, "UsageRecordEdge": &graph.UsageRecordEdge{},
+	"UsageThreshold": &graph.UsageThreshold{}, "UsageRecord": &graph.UsageRecord{}, "UsageRecordEdge": &graph.UsageRecordEdge{},
 	"AuditEvent": &graph.AuditEvent{}, "GrantChange": &graph.GrantChange{}, "GrantChangeEdge": &graph.GrantChangeEdge{}, "Operator": &graph.Operator{},
 	"UserEdge": &graph.UserEdge{}, "ApiKeyEdge": &graph.ApiKeyEdge{}, "GrantEdge": &graph.GrantEdge{},
 	"KeyRequest": &graph.KeyRequest{}, "KeyRequestEdge": &graph.KeyRequestEdge{}, "InvitationEdge": &graph.InvitationEdge{}, "AuditEventEdge": &graph.AuditEventEdge{},

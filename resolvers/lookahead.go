@@ -29,6 +29,7 @@ var (
 	typesOfUnit       = []string{"Unit", "Node"}
 	typesOfUnitGrant  = []string{"UnitGrant", "Node"}
 	typesOfUsage      = []string{"UsageRecord", "Node"}
+	typesOfThreshold  = []string{"UsageThreshold", "Node"}
 	typesOfChange     = []string{"GrantChange"}
 )
 
@@ -146,6 +147,12 @@ func (r *Resolver) lookKeyField(ctx context.Context, keys []*graph.ApiKey, f gra
 		for _, k := range keys {
 			k.Nested.Put(f.Field, s)
 		}
+	case "usageThresholds":
+		found, err := r.DB.UsageThresholdsOfKeys(ctx, viewer(ctx), keys)
+		if err != nil {
+			return err
+		}
+		return r.hangThresholds(ctx, f, found, len(keys), func(i int) (*graph.Nested, graph.UUID) { return &keys[i].Nested, keys[i].KeyID })
 	case "unit":
 		return hangUnits(ctx, r, f, keys[0].AccountID, keys, func(k *graph.ApiKey) (*graph.Nested, *graph.UUID) { return &k.Nested, k.UnitID })
 	}

@@ -66,6 +66,9 @@ func (r *Resolver) findGroup(ctx context.Context, g group, wanted []graph.ID, fo
 	case graph.KindUsage:
 		list, err := r.DB.UsageRecords(ctx, v, g.account, objects(wanted))
 		return keep(list, err, found, func() error { return r.lookUsage(ctx, list, below) })
+	case graph.KindUsageThreshold:
+		list, err := r.DB.UsageThresholds(ctx, v, g.account, objects(wanted))
+		return keep(list, err, found, func() error { return r.lookThresholds(ctx, list, below) })
 	case graph.KindAuditEvent:
 		list, err := r.DB.AuditEvents(ctx, v, g.account, objects(wanted))
 		return keep(list, err, found, func() error { return r.lookEvents(ctx, list, below) })

@@ -33,6 +33,12 @@ func (r *Resolver) lookUnitField(ctx context.Context, units []*graph.Unit, f gra
 		for _, u := range units {
 			u.Nested.Put(f.Field, s)
 		}
+	case "usageThresholds":
+		found, err := r.DB.UsageThresholdsOfUnits(ctx, viewer(ctx), units)
+		if err != nil {
+			return err
+		}
+		return r.hangThresholds(ctx, f, found, len(units), func(i int) (*graph.Nested, graph.UUID) { return &units[i].Nested, units[i].UnitID })
 	case "unitGrants":
 		grants, err := r.DB.UnitGrantsOfUnits(ctx, viewer(ctx), units)
 		if err != nil {

@@ -45,10 +45,12 @@ func corpus(o demoObjects) []operation {
 			... on KeyRequest { ` + requestFields + ` }
 			... on AccessToken { ` + tokenFields + ` keys { grants(first: 2) { ` + pageFields + ` nodes { id } } } }
 			... on UsageRecord { ` + usageFields + ` }
+			... on UsageThreshold { ` + thresholdFields + ` }
 			... on AuditEvent { ` + eventFields + ` } } }`, map[string]any{"id": id}})
 	}
 	list = append(list, filterOperations(o)...)
 	list = append(list, usageOperations(o)...)
+	list = append(list, thresholdOperations(o)...)
 	return append(list, mutationOperations(o)...)
 }
 
@@ -141,6 +143,7 @@ func someIDs(o demoObjects) []string {
 	list = append(list, o.invitations[0], o.invitations[5], o.invitations[len(o.invitations)-1])
 	list = append(list, o.tokens...)
 	list = append(list, o.operations.ids...)
+	list = append(list, o.thresholds...)
 	for i := 0; i < len(o.events); i += 15 {
 		list = append(list, o.events[i])
 	}

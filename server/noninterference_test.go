@@ -112,6 +112,7 @@ func prepare(t *testing.T, name string) (map[string]string, demoObjects) {
 	done := prepareOperations(t, a)
 	objects := readDemo(t, a)
 	objects.operations = done
+	objects.thresholds = prepareThresholds(t, a, d)
 	objects.revoked = revoked
 	for _, p := range demo.People() {
 		tokens[p.Email] = signIn(t, a, p.Email).token
@@ -224,6 +225,7 @@ func deleteHidden(t *testing.T, pool *sqlx.DB, email string) {
 	exec(`DELETE FROM invitations WHERE account_id <> $1`, w.Account)
 	exec(`DELETE FROM sign_in_failures`)
 	exec(`DELETE FROM password_resets`)
+	w.deleteHiddenThresholds(t, pool, exec)
 	// Keys that are not visible, and what is about them.
 	exec(`DELETE FROM api_keys WHERE NOT key_id::text = ANY($1)`, pq.Array(w.VisibleKey))
 	exec(`DELETE FROM audit_events WHERE key_id IS NOT NULL AND NOT key_id::text = ANY($1)`, pq.Array(w.VisibleKey))

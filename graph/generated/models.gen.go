@@ -362,6 +362,28 @@ type Mutation struct {
 type Query struct {
 }
 
+// A threshold that was removed.
+type RemoveUsageThresholdPayload struct {
+	// Problems; empty on success.
+	UserErrors []graph.UserError `json:"userErrors"`
+	// ID of the removed threshold, which names nothing any more.
+	RemovedThresholdID *graph.ID `json:"removedThresholdId,omitempty"`
+}
+
+func (RemoveUsageThresholdPayload) IsPayload() {}
+
+// Problems that the caller can correct; nothing was changed when there are any.
+func (this RemoveUsageThresholdPayload) GetUserErrors() []graph.UserError {
+	if this.UserErrors == nil {
+		return nil
+	}
+	interfaceSlice := make([]graph.UserError, 0, len(this.UserErrors))
+	for _, concrete := range this.UserErrors {
+		interfaceSlice = append(interfaceSlice, concrete)
+	}
+	return interfaceSlice
+}
+
 // A removed user.
 type RemoveUserPayload struct {
 	// Problems; empty on success.
@@ -540,6 +562,28 @@ func (SetUnitGrantPayload) IsPayload() {}
 
 // Problems that the caller can correct; nothing was changed when there are any.
 func (this SetUnitGrantPayload) GetUserErrors() []graph.UserError {
+	if this.UserErrors == nil {
+		return nil
+	}
+	interfaceSlice := make([]graph.UserError, 0, len(this.UserErrors))
+	for _, concrete := range this.UserErrors {
+		interfaceSlice = append(interfaceSlice, concrete)
+	}
+	return interfaceSlice
+}
+
+// A threshold that was set.
+type SetUsageThresholdPayload struct {
+	// Problems; empty on success.
+	UserErrors []graph.UserError `json:"userErrors"`
+	// The threshold afterwards.
+	Threshold *graph.UsageThreshold `json:"threshold,omitempty"`
+}
+
+func (SetUsageThresholdPayload) IsPayload() {}
+
+// Problems that the caller can correct; nothing was changed when there are any.
+func (this SetUsageThresholdPayload) GetUserErrors() []graph.UserError {
 	if this.UserErrors == nil {
 		return nil
 	}

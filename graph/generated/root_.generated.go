@@ -85,6 +85,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("KeyRequestIdInput", ec.unmarshalInputKeyRequestIdInput),
 			graphql.NewInputUnmarshaler("MoveApiKeyInput", ec.unmarshalInputMoveApiKeyInput),
 			graphql.NewInputUnmarshaler("MoveUnitInput", ec.unmarshalInputMoveUnitInput),
+			graphql.NewInputUnmarshaler("RemoveUsageThresholdInput", ec.unmarshalInputRemoveUsageThresholdInput),
 			graphql.NewInputUnmarshaler("RequestApiKeyInput", ec.unmarshalInputRequestApiKeyInput),
 			graphql.NewInputUnmarshaler("RequestPasswordResetInput", ec.unmarshalInputRequestPasswordResetInput),
 			graphql.NewInputUnmarshaler("ResetPasswordInput", ec.unmarshalInputResetPasswordInput),
@@ -95,6 +96,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("SetGrantInput", ec.unmarshalInputSetGrantInput),
 			graphql.NewInputUnmarshaler("SetGrantsInput", ec.unmarshalInputSetGrantsInput),
 			graphql.NewInputUnmarshaler("SetUnitGrantInput", ec.unmarshalInputSetUnitGrantInput),
+			graphql.NewInputUnmarshaler("SetUsageThresholdInput", ec.unmarshalInputSetUsageThresholdInput),
 			graphql.NewInputUnmarshaler("SetUserCapabilitiesInput", ec.unmarshalInputSetUserCapabilitiesInput),
 			graphql.NewInputUnmarshaler("SetUserStatusInput", ec.unmarshalInputSetUserStatusInput),
 			graphql.NewInputUnmarshaler("SignInInput", ec.unmarshalInputSignInInput),
@@ -951,6 +953,8 @@ type Unit implements Node @subject {
   ): UsageReport @cost(weight: 20) @requires(by: [USER, TOKEN, KEY, OPERATOR], capability: VIEW_USAGE, scope: SUPPORT, otherwise: NULL)
   "Rules of all users for keys in and below the unit, in the order in which the users joined. Null without MANAGE_GRANTS."
   unitGrants: [UnitGrant!] @visible @requires(by: [USER, OPERATOR], capability: MANAGE_GRANTS, scope: SUPPORT, otherwise: NULL)
+  "Thresholds on the usage of all keys in and below the unit, none while the caller does not see each of these keys. Null without VIEW_USAGE."
+  usageThresholds: [UsageThreshold!] @cost(weight: 5) @visible @requires(by: [USER, TOKEN, KEY, OPERATOR], capability: VIEW_USAGE, scope: SUPPORT, otherwise: NULL)
 }
 
 "A page of units."
@@ -1038,6 +1042,8 @@ type ApiKey implements Node @subject {
     "Period, grouping and restriction."
     input: UsageReportInput!
   ): UsageReport @cost(weight: 20) @requires(by: [USER, TOKEN, KEY, OPERATOR], capability: VIEW_USAGE, scope: SUPPORT, otherwise: NULL)
+  "Thresholds on the usage of the key. Null without VIEW_USAGE."
+  usageThresholds: [UsageThreshold!] @cost(weight: 5) @visible @requires(by: [USER, TOKEN, KEY, OPERATOR], capability: VIEW_USAGE, scope: SUPPORT, otherwise: NULL)
 }
 
 "Restriction of keys. All parts must match."
@@ -1478,6 +1484,54 @@ type UsageTotals {
   cost: Money!
 }
 
+"What a threshold is on."
+enum UsageMeasure {
+  "The sum of prices."
+  COST
+  "The sum of quantities."
+  QUANTITY
+}
+
+"How long usage is added up for a threshold before it begins anew."
+enum UsageThresholdPeriod {
+  "A day, from midnight to midnight."
+  DAY
+  "A month of the calendar."
+  MONTH
+}
+
+"""
+What the usage of a key, or of all keys in and below a unit, may reach in a day or month. When usage comes in and the sum is the
+limit or more, that is an entry of the audit trail, and a mail to the active users who see the threshold: once for each period,
+those of the past included when usage comes late. Sums are as in a report: failed uses, deleted keys and corrections count. A
+threshold that is set or changed when the sum is there already is crossed by the next usage of the period.
+
+On a key, it is visible when the key is. On a unit, it is visible to those who see every key in and below it, deleted ones included,
+since the sum tells of each of them. Both need VIEW_USAGE, and so do the entries of the audit trail about it.
+"""
+type UsageThreshold implements Node @subject {
+  "Global ID."
+  id: ID!
+  "The key that it is on; null when it is on a unit."
+  key: ApiKey @visible
+  "The unit that it is on; null when it is on a key."
+  unit: Unit @visible
+  "What is added up."
+  measure: UsageMeasure!
+  "How long it is added up."
+  period: UsageThresholdPeriod!
+  "Time zone by whose clock days and months begin, a name of the IANA database."
+  timeZone: String!
+  "What is to be reached: an amount in the currency of the account, or a quantity."
+  limit: Decimal!
+  "Sum of the current period so far."
+  value: Decimal!
+  "When it was crossed in the current period; null when it was not."
+  crossedAt: DateTime
+  "When it was set first."
+  createdAt: DateTime!
+}
+
 "Format of a downloaded file."
 enum ExportFormat {
   "Comma-separated values with a header line (RFC 4180), safe for spreadsheets: a text that would be a formula, or begins with an apostrophe, gets an apostrophe before it."
@@ -1681,12 +1735,18 @@ enum AuditAction {
   USAGE_DOWNLOADED
   "The provider suspended or reactivated the account, or changed its limits."
   ACCOUNT_CHANGED
+  "A threshold on usage was set or changed."
+  USAGE_THRESHOLD_SET
+  "A threshold on usage was removed."
+  USAGE_THRESHOLD_REMOVED
+  "Usage has reached a threshold."
+  USAGE_THRESHOLD_CROSSED
 }
 
 """
 An entry of the audit trail; never changed, and there as long as the provider keeps it. Visible with VIEW_AUDIT when its key and its
 unit, as far as it has them, are visible; an event about a unit that is gone is left to the primary user. An event about many grants
-is visible when one of their keys is.
+is visible when one of their keys is, and one about a threshold on usage to those who see the usage that it adds up.
 """
 type AuditEvent implements Node @subject {
   "Global ID."
@@ -2083,6 +2143,20 @@ type Mutation {
     "The unit."
     input: UnitIdInput!
   ): DeleteUnitPayload @requires(capability: MANAGE_KEYS)
+  """
+  Sets the threshold on a key or unit, of which there is one for each measure and period. When another limit or time zone is set, it
+  can be crossed anew in periods in which it was. Requires MANAGE_KEYS and VIEW_USAGE: NOT_ALLOWED without the latter. Only the
+  primary user sets thresholds on units, others get NOT_ALLOWED. INVALID_STATE for a deleted key.
+  """
+  setUsageThreshold(
+    "The threshold."
+    input: SetUsageThresholdInput!
+  ): SetUsageThresholdPayload @requires(capability: MANAGE_KEYS)
+  "Removes a visible threshold. Requires MANAGE_KEYS; only the primary user removes those on units, others get NOT_ALLOWED."
+  removeUsageThreshold(
+    "The threshold."
+    input: RemoveUsageThresholdInput!
+  ): RemoveUsageThresholdPayload @requires(capability: MANAGE_KEYS)
   "Creates an access token with no more than the caller has, and shows its text this once. Requires MANAGE_TOKENS."
   createAccessToken(
     "Name, capabilities, keys and end."
@@ -2517,6 +2591,28 @@ input DefineProductInput {
   name: String! @constraint(rule: "min=1,max=100")
 }
 
+"A threshold on usage. It is on exactly one of a key and a unit."
+input SetUsageThresholdInput {
+  "ID of a visible key."
+  keyId: ID
+  "ID of a visible unit."
+  unitId: ID
+  "What is added up."
+  measure: UsageMeasure!
+  "How long it is added up."
+  period: UsageThresholdPeriod!
+  "Time zone by whose clock days and months begin, a name of the IANA database."
+  timeZone: String! = "UTC" @constraint(rule: "max=64")
+  "What is to be reached, more than 0: an amount in the currency of the account with at most 8 decimal places, or a whole quantity."
+  limit: Decimal!
+}
+
+"A threshold to remove."
+input RemoveUsageThresholdInput {
+  "ID of a visible threshold."
+  thresholdId: ID!
+}
+
 "Usage to add."
 input IngestUsageInput {
   "The records; a correction may name one before it."
@@ -2739,6 +2835,22 @@ type DeleteUnitPayload implements Payload {
   userErrors: [UserError!]!
   "ID of the deleted unit, which names nothing any more."
   deletedUnitId: ID
+}
+
+"A threshold that was set."
+type SetUsageThresholdPayload implements Payload {
+  "Problems; empty on success."
+  userErrors: [UserError!]!
+  "The threshold afterwards."
+  threshold: UsageThreshold @visible
+}
+
+"A threshold that was removed."
+type RemoveUsageThresholdPayload implements Payload {
+  "Problems; empty on success."
+  userErrors: [UserError!]!
+  "ID of the removed threshold, which names nothing any more."
+  removedThresholdId: ID
 }
 
 "A changed key request."
@@ -3040,6 +3152,8 @@ func (ec *executionContext) childFields_ApiKey(ctx context.Context, field graphq
 		return ec.fieldContext_ApiKey_usage(ctx, field)
 	case "usageReport":
 		return ec.fieldContext_ApiKey_usageReport(ctx, field)
+	case "usageThresholds":
+		return ec.fieldContext_ApiKey_usageThresholds(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ApiKey", field.Name)
 }
@@ -3552,6 +3666,16 @@ func (ec *executionContext) childFields_Product(ctx context.Context, field graph
 	return nil, fmt.Errorf("no field named %q was found under type Product", field.Name)
 }
 
+func (ec *executionContext) childFields_RemoveUsageThresholdPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "userErrors":
+		return ec.fieldContext_RemoveUsageThresholdPayload_userErrors(ctx, field)
+	case "removedThresholdId":
+		return ec.fieldContext_RemoveUsageThresholdPayload_removedThresholdId(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RemoveUsageThresholdPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_RemoveUserPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "userErrors":
@@ -3666,6 +3790,16 @@ func (ec *executionContext) childFields_SetUnitGrantPayload(ctx context.Context,
 	return nil, fmt.Errorf("no field named %q was found under type SetUnitGrantPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_SetUsageThresholdPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "userErrors":
+		return ec.fieldContext_SetUsageThresholdPayload_userErrors(ctx, field)
+	case "threshold":
+		return ec.fieldContext_SetUsageThresholdPayload_threshold(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SetUsageThresholdPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_SignInPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "userErrors":
@@ -3726,6 +3860,8 @@ func (ec *executionContext) childFields_Unit(ctx context.Context, field graphql.
 		return ec.fieldContext_Unit_usageReport(ctx, field)
 	case "unitGrants":
 		return ec.fieldContext_Unit_unitGrants(ctx, field)
+	case "usageThresholds":
+		return ec.fieldContext_Unit_usageThresholds(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Unit", field.Name)
 }
@@ -3922,6 +4058,32 @@ func (ec *executionContext) childFields_UsageTag(ctx context.Context, field grap
 		return ec.fieldContext_UsageTag_value(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type UsageTag", field.Name)
+}
+
+func (ec *executionContext) childFields_UsageThreshold(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_UsageThreshold_id(ctx, field)
+	case "key":
+		return ec.fieldContext_UsageThreshold_key(ctx, field)
+	case "unit":
+		return ec.fieldContext_UsageThreshold_unit(ctx, field)
+	case "measure":
+		return ec.fieldContext_UsageThreshold_measure(ctx, field)
+	case "period":
+		return ec.fieldContext_UsageThreshold_period(ctx, field)
+	case "timeZone":
+		return ec.fieldContext_UsageThreshold_timeZone(ctx, field)
+	case "limit":
+		return ec.fieldContext_UsageThreshold_limit(ctx, field)
+	case "value":
+		return ec.fieldContext_UsageThreshold_value(ctx, field)
+	case "crossedAt":
+		return ec.fieldContext_UsageThreshold_crossedAt(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_UsageThreshold_createdAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UsageThreshold", field.Name)
 }
 
 func (ec *executionContext) childFields_UsageTotals(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -47,6 +47,7 @@ type ApiKeyResolver interface {
 	Grants(ctx context.Context, obj *graph.ApiKey, first *int, after *string, enabled *bool) (*graph.GrantConnection, error)
 	Usage(ctx context.Context, obj *graph.ApiKey, first *int, after *string, filter *graph.UsageFilter) (*graph.UsageRecordConnection, error)
 	UsageReport(ctx context.Context, obj *graph.ApiKey, input graph.UsageReportInput) (*graph.UsageReport, error)
+	UsageThresholds(ctx context.Context, obj *graph.ApiKey) ([]*graph.UsageThreshold, error)
 }
 type AuditEventResolver interface {
 	GrantChanges(ctx context.Context, obj *graph.AuditEvent, first *int, after *string) (*graph.GrantChangeConnection, error)
@@ -91,6 +92,8 @@ type MutationResolver interface {
 	UpdateUnit(ctx context.Context, input graph.UpdateUnitInput) (*UnitPayload, error)
 	MoveUnit(ctx context.Context, input graph.MoveUnitInput) (*UnitPayload, error)
 	DeleteUnit(ctx context.Context, input graph.UnitIDInput) (*DeleteUnitPayload, error)
+	SetUsageThreshold(ctx context.Context, input graph.SetUsageThresholdInput) (*SetUsageThresholdPayload, error)
+	RemoveUsageThreshold(ctx context.Context, input graph.RemoveUsageThresholdInput) (*RemoveUsageThresholdPayload, error)
 	CreateAccessToken(ctx context.Context, input graph.CreateAccessTokenInput) (*CreateAccessTokenPayload, error)
 	RevokeAccessToken(ctx context.Context, input graph.AccessTokenIDInput) (*AccessTokenPayload, error)
 	CreateAccount(ctx context.Context, input graph.CreateAccountInput) (*CreateAccountPayload, error)
@@ -120,6 +123,7 @@ type UnitResolver interface {
 	Usage(ctx context.Context, obj *graph.Unit, first *int, after *string, filter *graph.UsageFilter) (*graph.UsageRecordConnection, error)
 	UsageReport(ctx context.Context, obj *graph.Unit, input graph.UsageReportInput) (*graph.UsageReport, error)
 	UnitGrants(ctx context.Context, obj *graph.Unit) ([]*graph.UnitGrant, error)
+	UsageThresholds(ctx context.Context, obj *graph.Unit) ([]*graph.UsageThreshold, error)
 }
 type UsageRecordResolver interface {
 	Key(ctx context.Context, obj *graph.UsageRecord) (*graph.ApiKey, error)
@@ -1594,6 +1598,20 @@ func (ec *executionContext) field_Mutation_rejectKeyRequest_args(ctx context.Con
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_removeUsageThreshold_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (graph.RemoveUsageThresholdInput, error) {
+			return ec.unmarshalNRemoveUsageThresholdInput2grantwoodᚋgraphᚐRemoveUsageThresholdInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_removeUser_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -1782,6 +1800,20 @@ func (ec *executionContext) field_Mutation_setUnitGrant_args(ctx context.Context
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (graph.SetUnitGrantInput, error) {
 			return ec.unmarshalNSetUnitGrantInput2grantwoodᚋgraphᚐSetUnitGrantInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_setUsageThreshold_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (graph.SetUsageThresholdInput, error) {
+			return ec.unmarshalNSetUsageThresholdInput2grantwoodᚋgraphᚐSetUsageThresholdInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -5553,6 +5585,83 @@ func (ec *executionContext) fieldContext_ApiKey_usageReport(ctx context.Context,
 	if fc.Args, err = ec.field_ApiKey_usageReport_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ApiKey_usageThresholds(ctx context.Context, field graphql.CollectedField, obj *graph.ApiKey) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ApiKey_usageThresholds(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.ApiKey().UsageThresholds(ctx, obj)
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				if ec.Directives.Visible == nil {
+					var zeroVal []*graph.UsageThreshold
+					return zeroVal, errors.New("directive visible is not implemented")
+				}
+				return ec.Directives.Visible(ctx, obj, directive0)
+			}
+			directive2 := func(ctx context.Context) (any, error) {
+				by, err := ec.unmarshalNPrincipalKind2ᚕgrantwoodᚋgraphᚐPrincipalKindᚄ(ctx, []any{"USER", "TOKEN", "KEY", "OPERATOR"})
+				if err != nil {
+					var zeroVal []*graph.UsageThreshold
+					return zeroVal, err
+				}
+				capability, err := ec.unmarshalOCapability2ᚖgrantwoodᚋgraphᚐCapability(ctx, "VIEW_USAGE")
+				if err != nil {
+					var zeroVal []*graph.UsageThreshold
+					return zeroVal, err
+				}
+				scope, err := ec.unmarshalOOperatorScope2ᚖgrantwoodᚋgraphᚐOperatorScope(ctx, "SUPPORT")
+				if err != nil {
+					var zeroVal []*graph.UsageThreshold
+					return zeroVal, err
+				}
+				orSelf, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal []*graph.UsageThreshold
+					return zeroVal, err
+				}
+				otherwise, err := ec.unmarshalNDenial2grantwoodᚋgraphᚋgeneratedᚐDenial(ctx, "NULL")
+				if err != nil {
+					var zeroVal []*graph.UsageThreshold
+					return zeroVal, err
+				}
+				if ec.Directives.Requires == nil {
+					var zeroVal []*graph.UsageThreshold
+					return zeroVal, errors.New("directive requires is not implemented")
+				}
+				return ec.Directives.Requires(ctx, obj, directive1, by, capability, scope, orSelf, otherwise)
+			}
+
+			next = directive2
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v []*graph.UsageThreshold) graphql.Marshaler {
+			return ec.marshalOUsageThreshold2ᚕᚖgrantwoodᚋgraphᚐUsageThresholdᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ApiKey_usageThresholds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ApiKey",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UsageThreshold(ctx, field)
+		},
 	}
 	return fc, nil
 }
@@ -12397,6 +12506,160 @@ func (ec *executionContext) fieldContext_Mutation_deleteUnit(ctx context.Context
 	return fc, nil
 }
 
+func (ec *executionContext) _Mutation_setUsageThreshold(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_setUsageThreshold(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().SetUsageThreshold(ctx, fc.Args["input"].(graph.SetUsageThresholdInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				by, err := ec.unmarshalNPrincipalKind2ᚕgrantwoodᚋgraphᚐPrincipalKindᚄ(ctx, []any{"USER"})
+				if err != nil {
+					var zeroVal *SetUsageThresholdPayload
+					return zeroVal, err
+				}
+				capability, err := ec.unmarshalOCapability2ᚖgrantwoodᚋgraphᚐCapability(ctx, "MANAGE_KEYS")
+				if err != nil {
+					var zeroVal *SetUsageThresholdPayload
+					return zeroVal, err
+				}
+				orSelf, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *SetUsageThresholdPayload
+					return zeroVal, err
+				}
+				otherwise, err := ec.unmarshalNDenial2grantwoodᚋgraphᚋgeneratedᚐDenial(ctx, "ERROR")
+				if err != nil {
+					var zeroVal *SetUsageThresholdPayload
+					return zeroVal, err
+				}
+				if ec.Directives.Requires == nil {
+					var zeroVal *SetUsageThresholdPayload
+					return zeroVal, errors.New("directive requires is not implemented")
+				}
+				return ec.Directives.Requires(ctx, nil, directive0, by, capability, nil, orSelf, otherwise)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *SetUsageThresholdPayload) graphql.Marshaler {
+			return ec.marshalOSetUsageThresholdPayload2ᚖgrantwoodᚋgraphᚋgeneratedᚐSetUsageThresholdPayload(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_setUsageThreshold(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SetUsageThresholdPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_setUsageThreshold_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_removeUsageThreshold(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_removeUsageThreshold(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().RemoveUsageThreshold(ctx, fc.Args["input"].(graph.RemoveUsageThresholdInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				by, err := ec.unmarshalNPrincipalKind2ᚕgrantwoodᚋgraphᚐPrincipalKindᚄ(ctx, []any{"USER"})
+				if err != nil {
+					var zeroVal *RemoveUsageThresholdPayload
+					return zeroVal, err
+				}
+				capability, err := ec.unmarshalOCapability2ᚖgrantwoodᚋgraphᚐCapability(ctx, "MANAGE_KEYS")
+				if err != nil {
+					var zeroVal *RemoveUsageThresholdPayload
+					return zeroVal, err
+				}
+				orSelf, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *RemoveUsageThresholdPayload
+					return zeroVal, err
+				}
+				otherwise, err := ec.unmarshalNDenial2grantwoodᚋgraphᚋgeneratedᚐDenial(ctx, "ERROR")
+				if err != nil {
+					var zeroVal *RemoveUsageThresholdPayload
+					return zeroVal, err
+				}
+				if ec.Directives.Requires == nil {
+					var zeroVal *RemoveUsageThresholdPayload
+					return zeroVal, errors.New("directive requires is not implemented")
+				}
+				return ec.Directives.Requires(ctx, nil, directive0, by, capability, nil, orSelf, otherwise)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *RemoveUsageThresholdPayload) graphql.Marshaler {
+			return ec.marshalORemoveUsageThresholdPayload2ᚖgrantwoodᚋgraphᚋgeneratedᚐRemoveUsageThresholdPayload(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_removeUsageThreshold(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RemoveUsageThresholdPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_removeUsageThreshold_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Mutation_createAccessToken(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -14019,6 +14282,61 @@ func (ec *executionContext) fieldContext_Query___schema(_ context.Context, field
 	return fc, nil
 }
 
+func (ec *executionContext) _RemoveUsageThresholdPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *RemoveUsageThresholdPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RemoveUsageThresholdPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []graph.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕgrantwoodᚋgraphᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RemoveUsageThresholdPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RemoveUsageThresholdPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("FieldContext.Child cannot be called on type INTERFACE")
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RemoveUsageThresholdPayload_removedThresholdId(ctx context.Context, field graphql.CollectedField, obj *RemoveUsageThresholdPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RemoveUsageThresholdPayload_removedThresholdId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RemovedThresholdID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *graph.ID) graphql.Marshaler {
+			return ec.marshalOID2ᚖgrantwoodᚋgraphᚐID(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RemoveUsageThresholdPayload_removedThresholdId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RemoveUsageThresholdPayload", field, false, false, "ID")
+}
+
 func (ec *executionContext) _RemoveUserPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *RemoveUserPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -14800,6 +15118,83 @@ func (ec *executionContext) fieldContext_SetUnitGrantPayload_affectedKeys(_ cont
 	return graphql.NewScalarFieldContext("SetUnitGrantPayload", field, false, false, "Int")
 }
 
+func (ec *executionContext) _SetUsageThresholdPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *SetUsageThresholdPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SetUsageThresholdPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []graph.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕgrantwoodᚋgraphᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SetUsageThresholdPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SetUsageThresholdPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("FieldContext.Child cannot be called on type INTERFACE")
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SetUsageThresholdPayload_threshold(ctx context.Context, field graphql.CollectedField, obj *SetUsageThresholdPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SetUsageThresholdPayload_threshold(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Threshold, nil
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				if ec.Directives.Visible == nil {
+					var zeroVal *graph.UsageThreshold
+					return zeroVal, errors.New("directive visible is not implemented")
+				}
+				return ec.Directives.Visible(ctx, obj, directive0)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *graph.UsageThreshold) graphql.Marshaler {
+			return ec.marshalOUsageThreshold2ᚖgrantwoodᚋgraphᚐUsageThreshold(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SetUsageThresholdPayload_threshold(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SetUsageThresholdPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UsageThreshold(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _SignInPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *SignInPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -15571,6 +15966,83 @@ func (ec *executionContext) fieldContext_Unit_unitGrants(_ context.Context, fiel
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_UnitGrant(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Unit_usageThresholds(ctx context.Context, field graphql.CollectedField, obj *graph.Unit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Unit_usageThresholds(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Unit().UsageThresholds(ctx, obj)
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				if ec.Directives.Visible == nil {
+					var zeroVal []*graph.UsageThreshold
+					return zeroVal, errors.New("directive visible is not implemented")
+				}
+				return ec.Directives.Visible(ctx, obj, directive0)
+			}
+			directive2 := func(ctx context.Context) (any, error) {
+				by, err := ec.unmarshalNPrincipalKind2ᚕgrantwoodᚋgraphᚐPrincipalKindᚄ(ctx, []any{"USER", "TOKEN", "KEY", "OPERATOR"})
+				if err != nil {
+					var zeroVal []*graph.UsageThreshold
+					return zeroVal, err
+				}
+				capability, err := ec.unmarshalOCapability2ᚖgrantwoodᚋgraphᚐCapability(ctx, "VIEW_USAGE")
+				if err != nil {
+					var zeroVal []*graph.UsageThreshold
+					return zeroVal, err
+				}
+				scope, err := ec.unmarshalOOperatorScope2ᚖgrantwoodᚋgraphᚐOperatorScope(ctx, "SUPPORT")
+				if err != nil {
+					var zeroVal []*graph.UsageThreshold
+					return zeroVal, err
+				}
+				orSelf, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal []*graph.UsageThreshold
+					return zeroVal, err
+				}
+				otherwise, err := ec.unmarshalNDenial2grantwoodᚋgraphᚋgeneratedᚐDenial(ctx, "NULL")
+				if err != nil {
+					var zeroVal []*graph.UsageThreshold
+					return zeroVal, err
+				}
+				if ec.Directives.Requires == nil {
+					var zeroVal []*graph.UsageThreshold
+					return zeroVal, errors.New("directive requires is not implemented")
+				}
+				return ec.Directives.Requires(ctx, obj, directive1, by, capability, scope, orSelf, otherwise)
+			}
+
+			next = directive2
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v []*graph.UsageThreshold) graphql.Marshaler {
+			return ec.marshalOUsageThreshold2ᚕᚖgrantwoodᚋgraphᚐUsageThresholdᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Unit_usageThresholds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Unit",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UsageThreshold(ctx, field)
 		},
 	}
 	return fc, nil
@@ -17288,6 +17760,280 @@ func (ec *executionContext) _UsageTag_value(ctx context.Context, field graphql.C
 }
 func (ec *executionContext) fieldContext_UsageTag_value(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("UsageTag", field, false, false, "String")
+}
+
+func (ec *executionContext) _UsageThreshold_id(ctx context.Context, field graphql.CollectedField, obj *graph.UsageThreshold) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UsageThreshold_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v graph.ID) graphql.Marshaler {
+			return ec.marshalNID2grantwoodᚋgraphᚐID(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_UsageThreshold_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("UsageThreshold", field, true, false, "ID")
+}
+
+func (ec *executionContext) _UsageThreshold_key(ctx context.Context, field graphql.CollectedField, obj *graph.UsageThreshold) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UsageThreshold_key(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Key, nil
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				if ec.Directives.Visible == nil {
+					var zeroVal *graph.ApiKey
+					return zeroVal, errors.New("directive visible is not implemented")
+				}
+				return ec.Directives.Visible(ctx, obj, directive0)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *graph.ApiKey) graphql.Marshaler {
+			return ec.marshalOApiKey2ᚖgrantwoodᚋgraphᚐApiKey(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_UsageThreshold_key(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UsageThreshold",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ApiKey(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _UsageThreshold_unit(ctx context.Context, field graphql.CollectedField, obj *graph.UsageThreshold) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UsageThreshold_unit(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Unit, nil
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				if ec.Directives.Visible == nil {
+					var zeroVal *graph.Unit
+					return zeroVal, errors.New("directive visible is not implemented")
+				}
+				return ec.Directives.Visible(ctx, obj, directive0)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *graph.Unit) graphql.Marshaler {
+			return ec.marshalOUnit2ᚖgrantwoodᚋgraphᚐUnit(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_UsageThreshold_unit(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UsageThreshold",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Unit(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _UsageThreshold_measure(ctx context.Context, field graphql.CollectedField, obj *graph.UsageThreshold) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UsageThreshold_measure(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Measure, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v graph.UsageMeasure) graphql.Marshaler {
+			return ec.marshalNUsageMeasure2grantwoodᚋgraphᚐUsageMeasure(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_UsageThreshold_measure(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("UsageThreshold", field, false, false, "UsageMeasure")
+}
+
+func (ec *executionContext) _UsageThreshold_period(ctx context.Context, field graphql.CollectedField, obj *graph.UsageThreshold) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UsageThreshold_period(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Period, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v graph.UsageThresholdPeriod) graphql.Marshaler {
+			return ec.marshalNUsageThresholdPeriod2grantwoodᚋgraphᚐUsageThresholdPeriod(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_UsageThreshold_period(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("UsageThreshold", field, false, false, "UsageThresholdPeriod")
+}
+
+func (ec *executionContext) _UsageThreshold_timeZone(ctx context.Context, field graphql.CollectedField, obj *graph.UsageThreshold) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UsageThreshold_timeZone(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TimeZone, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_UsageThreshold_timeZone(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("UsageThreshold", field, false, false, "String")
+}
+
+func (ec *executionContext) _UsageThreshold_limit(ctx context.Context, field graphql.CollectedField, obj *graph.UsageThreshold) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UsageThreshold_limit(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Limit(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v decimal.Decimal) graphql.Marshaler {
+			return ec.marshalNDecimal2githubᚗcomᚋshopspringᚋdecimalᚐDecimal(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_UsageThreshold_limit(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("UsageThreshold", field, true, false, "Decimal")
+}
+
+func (ec *executionContext) _UsageThreshold_value(ctx context.Context, field graphql.CollectedField, obj *graph.UsageThreshold) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UsageThreshold_value(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Value(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v decimal.Decimal) graphql.Marshaler {
+			return ec.marshalNDecimal2githubᚗcomᚋshopspringᚋdecimalᚐDecimal(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_UsageThreshold_value(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("UsageThreshold", field, true, false, "Decimal")
+}
+
+func (ec *executionContext) _UsageThreshold_crossedAt(ctx context.Context, field graphql.CollectedField, obj *graph.UsageThreshold) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UsageThreshold_crossedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CrossedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_UsageThreshold_crossedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("UsageThreshold", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _UsageThreshold_createdAt(ctx context.Context, field graphql.CollectedField, obj *graph.UsageThreshold) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UsageThreshold_createdAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_UsageThreshold_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("UsageThreshold", field, false, false, "DateTime")
 }
 
 func (ec *executionContext) _UsageTotals_records(ctx context.Context, field graphql.CollectedField, obj *graph.UsageTotals) (ret graphql.Marshaler) {
@@ -20463,6 +21209,48 @@ func UnmarshalMoveUnitInput(ctx context.Context, raw any) (graph.MoveUnitInput, 
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputRemoveUsageThresholdInput(ctx context.Context, obj any) (graph.RemoveUsageThresholdInput, error) {
+	var it graph.RemoveUsageThresholdInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"thresholdId"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "thresholdId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("thresholdId"))
+			data, err := ec.unmarshalNID2grantwoodᚋgraphᚐID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ThresholdID = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalRemoveUsageThresholdInput unmarshals raw into the RemoveUsageThresholdInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalRemoveUsageThresholdInput(ctx context.Context, raw any) (graph.RemoveUsageThresholdInput, error) {
+	var out graph.RemoveUsageThresholdInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "RemoveUsageThresholdInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputRequestApiKeyInput(ctx context.Context, obj any) (graph.RequestApiKeyInput, error) {
 	var it graph.RequestApiKeyInput
 	if obj == nil {
@@ -21221,6 +22009,107 @@ func (ec *executionContext) unmarshalInputSetUnitGrantInput(ctx context.Context,
 func UnmarshalSetUnitGrantInput(ctx context.Context, raw any) (graph.SetUnitGrantInput, error) {
 	var out graph.SetUnitGrantInput
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "SetUnitGrantInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputSetUsageThresholdInput(ctx context.Context, obj any) (graph.SetUsageThresholdInput, error) {
+	var it graph.SetUsageThresholdInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["timeZone"]; !present {
+		asMap["timeZone"] = "UTC"
+	}
+
+	fieldsInOrder := [...]string{"keyId", "unitId", "measure", "period", "timeZone", "limit"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "keyId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("keyId"))
+			data, err := ec.unmarshalOID2ᚖgrantwoodᚋgraphᚐID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.KeyID = data
+		case "unitId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("unitId"))
+			data, err := ec.unmarshalOID2ᚖgrantwoodᚋgraphᚐID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.UnitID = data
+		case "measure":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("measure"))
+			data, err := ec.unmarshalNUsageMeasure2grantwoodᚋgraphᚐUsageMeasure(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Measure = data
+		case "period":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("period"))
+			data, err := ec.unmarshalNUsageThresholdPeriod2grantwoodᚋgraphᚐUsageThresholdPeriod(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Period = data
+		case "timeZone":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("timeZone"))
+			directive0 := func(ctx context.Context) (any, error) { return ec.unmarshalNString2string(ctx, v) }
+
+			directive1 := func(ctx context.Context) (any, error) {
+				rule, err := ec.unmarshalNString2string(ctx, "max=64")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				if ec.Directives.Constraint == nil {
+					var zeroVal string
+					return zeroVal, errors.New("directive constraint is not implemented")
+				}
+				return ec.Directives.Constraint(ctx, obj, directive0, rule)
+			}
+
+			tmp, err := directive1(ctx)
+			if err != nil {
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
+			if data, ok := tmp.(string); ok {
+				it.TimeZone = data
+			} else {
+				err := fmt.Errorf(`unexpected type %T from directive, should be string`, tmp)
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
+		case "limit":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("limit"))
+			data, err := ec.unmarshalNDecimal2githubᚗcomᚋshopspringᚋdecimalᚐDecimal(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Limit = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalSetUsageThresholdInput unmarshals raw into the SetUsageThresholdInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalSetUsageThresholdInput(ctx context.Context, raw any) (graph.SetUsageThresholdInput, error) {
+	var out graph.SetUsageThresholdInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "SetUsageThresholdInput", raw, &out)
 	return out, err
 }
 
@@ -22951,6 +23840,11 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 			return graphql.Null
 		}
 		return ec._User(ctx, sel, obj)
+	case *graph.UsageThreshold:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._UsageThreshold(ctx, sel, obj)
 	case *graph.UsageRecord:
 		if obj == nil {
 			return graphql.Null
@@ -23056,6 +23950,13 @@ func (ec *executionContext) _Payload(ctx context.Context, sel ast.SelectionSet, 
 			return graphql.Null
 		}
 		return ec._SignInPayload(ctx, sel, obj)
+	case SetUsageThresholdPayload:
+		return ec._SetUsageThresholdPayload(ctx, sel, &obj)
+	case *SetUsageThresholdPayload:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._SetUsageThresholdPayload(ctx, sel, obj)
 	case SetUnitGrantPayload:
 		return ec._SetUnitGrantPayload(ctx, sel, &obj)
 	case *SetUnitGrantPayload:
@@ -23112,6 +24013,13 @@ func (ec *executionContext) _Payload(ctx context.Context, sel ast.SelectionSet, 
 			return graphql.Null
 		}
 		return ec._RemoveUserPayload(ctx, sel, obj)
+	case RemoveUsageThresholdPayload:
+		return ec._RemoveUsageThresholdPayload(ctx, sel, &obj)
+	case *RemoveUsageThresholdPayload:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._RemoveUsageThresholdPayload(ctx, sel, obj)
 	case KeyRequestPayload:
 		return ec._KeyRequestPayload(ctx, sel, &obj)
 	case *KeyRequestPayload:
@@ -23960,6 +24868,12 @@ func (ec *executionContext) _ApiKey(ctx context.Context, sel ast.SelectionSet, o
 				true, false,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._ApiKey_usageReport(ctx, field, obj)
+				})
+		case "usageThresholds":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._ApiKey_usageThresholds(ctx, field, obj)
 				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -25945,6 +26859,20 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
+		case "setUsageThreshold":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_setUsageThreshold(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "removeUsageThreshold":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_removeUsageThreshold(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
 		case "createAccessToken":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_createAccessToken(ctx, field)
@@ -26239,6 +27167,44 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 			})
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var removeUsageThresholdPayloadImplementors = []string{"RemoveUsageThresholdPayload", "Payload"}
+
+func (ec *executionContext) _RemoveUsageThresholdPayload(ctx context.Context, sel ast.SelectionSet, obj *RemoveUsageThresholdPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, removeUsageThresholdPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RemoveUsageThresholdPayload")
+		case "userErrors":
+			out.Values[i] = ec._RemoveUsageThresholdPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "removedThresholdId":
+			out.Values[i] = ec._RemoveUsageThresholdPayload_removedThresholdId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -26672,6 +27638,44 @@ func (ec *executionContext) _SetUnitGrantPayload(ctx context.Context, sel ast.Se
 	return out
 }
 
+var setUsageThresholdPayloadImplementors = []string{"SetUsageThresholdPayload", "Payload"}
+
+func (ec *executionContext) _SetUsageThresholdPayload(ctx context.Context, sel ast.SelectionSet, obj *SetUsageThresholdPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, setUsageThresholdPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SetUsageThresholdPayload")
+		case "userErrors":
+			out.Values[i] = ec._SetUsageThresholdPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "threshold":
+			out.Values[i] = ec._SetUsageThresholdPayload_threshold(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var signInPayloadImplementors = []string{"SignInPayload", "Payload"}
 
 func (ec *executionContext) _SignInPayload(ctx context.Context, sel ast.SelectionSet, obj *SignInPayload) graphql.Marshaler {
@@ -26873,6 +27877,12 @@ func (ec *executionContext) _Unit(ctx context.Context, sel ast.SelectionSet, obj
 				true, false,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Unit_unitGrants(ctx, field, obj)
+				})
+		case "usageThresholds":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Unit_usageThresholds(ctx, field, obj)
 				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -27526,6 +28536,84 @@ func (ec *executionContext) _UsageTag(ctx context.Context, sel ast.SelectionSet,
 			}
 		case "value":
 			out.Values[i] = ec._UsageTag_value(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var usageThresholdImplementors = []string{"UsageThreshold", "Node"}
+
+func (ec *executionContext) _UsageThreshold(ctx context.Context, sel ast.SelectionSet, obj *graph.UsageThreshold) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, usageThresholdImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("UsageThreshold")
+		case "id":
+			out.Values[i] = ec._UsageThreshold_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "key":
+			out.Values[i] = ec._UsageThreshold_key(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "unit":
+			out.Values[i] = ec._UsageThreshold_unit(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "measure":
+			out.Values[i] = ec._UsageThreshold_measure(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "period":
+			out.Values[i] = ec._UsageThreshold_period(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "timeZone":
+			out.Values[i] = ec._UsageThreshold_timeZone(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "limit":
+			out.Values[i] = ec._UsageThreshold_limit(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "value":
+			out.Values[i] = ec._UsageThreshold_value(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "crossedAt":
+			out.Values[i] = ec._UsageThreshold_crossedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "createdAt":
+			out.Values[i] = ec._UsageThreshold_createdAt(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -28912,6 +30000,11 @@ func (ec *executionContext) marshalNProduct2ᚖgrantwoodᚋgraphᚐProduct(ctx c
 	return ec._Product(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNRemoveUsageThresholdInput2grantwoodᚋgraphᚐRemoveUsageThresholdInput(ctx context.Context, v any) (graph.RemoveUsageThresholdInput, error) {
+	res, err := ec.unmarshalInputRemoveUsageThresholdInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalNRequestApiKeyInput2grantwoodᚋgraphᚐRequestApiKeyInput(ctx context.Context, v any) (graph.RequestApiKeyInput, error) {
 	res, err := ec.unmarshalInputRequestApiKeyInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -29020,6 +30113,11 @@ func (ec *executionContext) unmarshalNSetGrantsInput2grantwoodᚋgraphᚐSetGran
 
 func (ec *executionContext) unmarshalNSetUnitGrantInput2grantwoodᚋgraphᚐSetUnitGrantInput(ctx context.Context, v any) (graph.SetUnitGrantInput, error) {
 	res, err := ec.unmarshalInputSetUnitGrantInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNSetUsageThresholdInput2grantwoodᚋgraphᚐSetUsageThresholdInput(ctx context.Context, v any) (graph.SetUsageThresholdInput, error) {
+	res, err := ec.unmarshalInputSetUsageThresholdInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
@@ -29226,6 +30324,21 @@ func (ec *executionContext) marshalNUsageGrouping2ᚕgrantwoodᚋgraphᚐUsageGr
 	return ret
 }
 
+func (ec *executionContext) unmarshalNUsageMeasure2grantwoodᚋgraphᚐUsageMeasure(ctx context.Context, v any) (graph.UsageMeasure, error) {
+	tmp, err := scalar.UnmarshalString(v)
+	res := graph.UsageMeasure(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNUsageMeasure2grantwoodᚋgraphᚐUsageMeasure(ctx context.Context, sel ast.SelectionSet, v graph.UsageMeasure) graphql.Marshaler {
+	_ = sel
+	res := scalar.MarshalString(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "UsageMeasure!")
+	}
+	return res
+}
+
 func (ec *executionContext) marshalNUsageRecord2ᚕᚖgrantwoodᚋgraphᚐUsageRecordᚄ(ctx context.Context, sel ast.SelectionSet, v []*graph.UsageRecord) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -29386,6 +30499,29 @@ func (ec *executionContext) unmarshalNUsageTagInput2ᚕᚖgrantwoodᚋgraphᚐUs
 func (ec *executionContext) unmarshalNUsageTagInput2ᚖgrantwoodᚋgraphᚐUsageTagInput(ctx context.Context, v any) (*graph.UsageTagInput, error) {
 	res, err := ec.unmarshalInputUsageTagInput(ctx, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNUsageThreshold2ᚖgrantwoodᚋgraphᚐUsageThreshold(ctx context.Context, sel ast.SelectionSet, v *graph.UsageThreshold) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "UsageThreshold!")
+		return graphql.Null
+	}
+	return ec._UsageThreshold(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNUsageThresholdPeriod2grantwoodᚋgraphᚐUsageThresholdPeriod(ctx context.Context, v any) (graph.UsageThresholdPeriod, error) {
+	tmp, err := scalar.UnmarshalString(v)
+	res := graph.UsageThresholdPeriod(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNUsageThresholdPeriod2grantwoodᚋgraphᚐUsageThresholdPeriod(ctx context.Context, sel ast.SelectionSet, v graph.UsageThresholdPeriod) graphql.Marshaler {
+	_ = sel
+	res := scalar.MarshalString(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "UsageThresholdPeriod!")
+	}
+	return res
 }
 
 func (ec *executionContext) marshalNUsageTotals2ᚖgrantwoodᚋgraphᚐUsageTotals(ctx context.Context, sel ast.SelectionSet, v *graph.UsageTotals) graphql.Marshaler {
@@ -30169,6 +31305,13 @@ func (ec *executionContext) marshalOProduct2ᚖgrantwoodᚋgraphᚐProduct(ctx c
 	return ec._Product(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalORemoveUsageThresholdPayload2ᚖgrantwoodᚋgraphᚋgeneratedᚐRemoveUsageThresholdPayload(ctx context.Context, sel ast.SelectionSet, v *RemoveUsageThresholdPayload) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._RemoveUsageThresholdPayload(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalORemoveUserPayload2ᚖgrantwoodᚋgraphᚋgeneratedᚐRemoveUserPayload(ctx context.Context, sel ast.SelectionSet, v *RemoveUserPayload) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -30242,6 +31385,13 @@ func (ec *executionContext) marshalOSetUnitGrantPayload2ᚖgrantwoodᚋgraphᚋg
 		return graphql.Null
 	}
 	return ec._SetUnitGrantPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOSetUsageThresholdPayload2ᚖgrantwoodᚋgraphᚋgeneratedᚐSetUsageThresholdPayload(ctx context.Context, sel ast.SelectionSet, v *SetUsageThresholdPayload) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._SetUsageThresholdPayload(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalOSignInPayload2ᚖgrantwoodᚋgraphᚋgeneratedᚐSignInPayload(ctx context.Context, sel ast.SelectionSet, v *SignInPayload) graphql.Marshaler {
@@ -30477,6 +31627,32 @@ func (ec *executionContext) unmarshalOUsageTagFilter2ᚖgrantwoodᚋgraphᚐUsag
 	}
 	res, err := ec.unmarshalInputUsageTagFilter(ctx, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOUsageThreshold2ᚕᚖgrantwoodᚋgraphᚐUsageThresholdᚄ(ctx context.Context, sel ast.SelectionSet, v []*graph.UsageThreshold) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNUsageThreshold2ᚖgrantwoodᚋgraphᚐUsageThreshold(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalOUsageThreshold2ᚖgrantwoodᚋgraphᚐUsageThreshold(ctx context.Context, sel ast.SelectionSet, v *graph.UsageThreshold) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._UsageThreshold(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalOUser2ᚖgrantwoodᚋgraphᚐUser(ctx context.Context, sel ast.SelectionSet, v *graph.User) graphql.Marshaler {
