@@ -291,3 +291,36 @@ func TestThresholdsAndIngestionAtOnce(t *testing.T) {
 		t.Errorf("%d crossings after %d", n, before)
 	}
 }
+
+// TestThresholdsAgreeWithReports: whatever the zone and period, the value of a threshold is what a report over its period says.
+func TestThresholdsAgreeWithReports(t *testing.T) {
+	t.Parallel()
+	w := newWarned(t, 2)
+	unit := w.unit(t, "Europe", nil)
+	for _, k := range w.keys {
+		if _, err := w.db.MoveApiKey(t.Context(), w.owner, graph.MoveApiKeyInput{KeyID: k.ID(), UnitID: ptr(unit.ID())}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	start := graph.MonthOf(time.Now()).AddDate(0, -2, 0)
+	rapid.Check(t, func(r *rapid.T) {
+		at := start.Add(time.Duration(rapid.IntRange(0, 30*96).Draw(r, "at")) * 15 * time.Minute)
+		in := w.use(fmt.Sprint("w", lastReference.Add(1)), at)
+		in.Key, in.Quantity = w.keys[rapid.IntRange(0, 1).Draw(r, "key")].Key, rapid.Int64Range(0, 9).Draw(r, "quantity")
+		if rapid.Bool().Draw(r, "failed") {
+			in.Status = graph.UsageFailed
+		}
+		w.ingest(t, true, in)
+		zone := rapid.SampledFrom([]string{"UTC", "Asia/Kathmandu", "America/St_Johns", "Europe/Berlin"}).Draw(r, "zone")
+		period := rapid.SampledFrom([]graph.UsageThresholdPeriod{graph.PerDay, graph.PerMonth}).Draw(r, "period")
+		made := w.threshold(t, nil, unit, graph.MeasureQuantity, period, zone, "1000000")
+		later := *w.owner
+		later.Request.At = at.Add(time.Duration(rapid.IntRange(-20, 20).Draw(r, "hours")) * time.Hour)
+		read := must(w.db.UsageThresholds(t.Context(), &later, w.id, []graph.UUID{made.ThresholdID}))
+		p := made.PeriodOf(later.Request.At)
+		report := must(w.db.UsageReport(t.Context(), &later, w.id, graph.UsageReportInput{From: p.From, To: p.To, TimeZone: "UTC", Limit: 1}))
+		if len(read) != 1 || !read[0].Value().Equal(decimal.New(report.Totals.Quantity, 0)) {
+			r.Fatalf("%v to %v in %s: %v, the report says %d", p.From, p.To, zone, read[0].Value(), report.Totals.Quantity)
+		}
+	})
+}

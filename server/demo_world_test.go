@@ -85,9 +85,10 @@ type demoObjects struct {
 	events      []string
 	operations  operations
 	tokens      []string
-	usage       []object          // named by their keys
-	units       []unitObject      // none in the demo as it is
-	rules       []string          // for units
+	usage       []object     // named by their keys
+	units       []unitObject // none in the demo as it is
+	rules       []string     // for units
+	thresholds  []string
 	revoked     string            // one of the tokens; empty when there is none
 	accounts    map[string]string // name → ID
 }

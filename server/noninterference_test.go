@@ -110,9 +110,10 @@ func prepare(t *testing.T, name string) (map[string]string, demoObjects) {
 	tokens, revoked := prepareMachines(t, a)
 	prepareTree(t, a, pool)
 	done := prepareOperations(t, a)
+	thresholds := prepareThresholds(t, a, d)
 	objects := readDemo(t, a)
 	objects.operations = done
-	objects.thresholds = prepareThresholds(t, a, d)
+	objects.thresholds = thresholds
 	objects.revoked = revoked
 	for _, p := range demo.People() {
 		tokens[p.Email] = signIn(t, a, p.Email).token

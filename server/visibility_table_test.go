@@ -41,6 +41,7 @@ type stage struct {
 	hidden       string
 	seenUnit     string
 	hiddenUnit   string
+	partUnit     string // above both, where there is one
 	peer         member
 	people       map[string]member
 	viewers      map[string]client
@@ -89,6 +90,15 @@ func (s *stage) event(t *testing.T, filter string) string {
 	return s.owner.text(t, `{ account { auditEvents(first: 1, filter: {`+filter+`}) { nodes { id } } } }`, nil, "account.auditEvents.nodes.0.id")
 }
 
+// partly puts both units below another one, and gives the ID of a threshold on it.
+func (s *stage) partly(t *testing.T) string {
+	s.partUnit = s.unit(t, "Both", "")
+	for _, u := range []string{s.seenUnit, s.hiddenUnit} {
+		s.owner.ask(t, `mutation($u: ID!, $p: ID) { moveUnit(input: {unitId: $u, parentId: $p}) { userErrors { code } } }`, map[string]any{"u": u, "p": s.partUnit}, "moveUnit")
+	}
+	return s.owner.threshold(t, onUnit(s.partUnit, "10"))
+}
+
 func (s *stage) rows(t *testing.T) []visibilityRow {
 	stranger := newWorld(t)
 	invitation := s.owner.text(t, `mutation($e: String!) { inviteUser(input: {email: $e, access: {role: REPORTING}}) { userErrors { code } invitation { id } } }`,
@@ -133,8 +143,15 @@ func (s *stage) rows(t *testing.T) []visibilityRow {
 		{"UsageRecord, key not in V", is(s.used(t, s.hidden, "hidden")), either([]string{"primary"}, readers)},
 		{"UsageRecord that was corrected", is(s.corrected(t)), nil},
 		{"UsageRecord of another account", is(stranger.used(t, stranger.master, "elsewhere")), readers},
-		{"AuditEvent, unit visible", is(s.event(t, `unitId: "`+s.seenUnit+`"`)), either([]string{"primary", "administrator", "audit only"}, readers)},
-		{"AuditEvent, unit hidden", is(s.event(t, `unitId: "`+s.hiddenUnit+`"`)), either([]string{"primary"}, readers)},
+		{"UsageThreshold, key in V", is(s.owner.threshold(t, onKey(s.seen.id, "10"))), either(usageReaders, readers, machines)},
+		{"UsageThreshold, key not in V", is(s.owner.threshold(t, onKey(s.hidden, "10"))), either([]string{"primary"}, readers)},
+		{"UsageThreshold, every key of the unit in V", is(s.owner.threshold(t, onUnit(s.seenUnit, "10"))), either(usageReaders, readers, machines)},
+		{"UsageThreshold, a key of the unit not in V", is(s.partly(t)), either([]string{"primary"}, readers)},
+		{"UsageThreshold of another account", is(stranger.owner.threshold(t, onKey(stranger.master, "10"))), readers},
+		{"AuditEvent, threshold on a unit, a key not in V", is(s.event(t, `actions: [USAGE_THRESHOLD_SET], unitId: "`+s.partUnit+`"`)), either([]string{"primary"}, readers)},
+		{"AuditEvent, threshold on a unit, every key in V", is(s.event(t, `actions: [USAGE_THRESHOLD_SET], unitId: "`+s.seenUnit+`"`)), either([]string{"primary", "administrator"}, readers)},
+		{"AuditEvent, unit visible", is(s.event(t, `actions: [UNIT_CHANGED], unitId: "`+s.seenUnit+`"`)), either([]string{"primary", "administrator", "audit only"}, readers)},
+		{"AuditEvent, unit hidden", is(s.event(t, `actions: [UNIT_CHANGED], unitId: "`+s.hiddenUnit+`"`)), either([]string{"primary"}, readers)},
 		{"Account, own", is(s.account), either(all, machines)},
 		{"Account, another", is(stranger.account), readers},
 	}
