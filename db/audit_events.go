@@ -154,7 +154,7 @@ func (db *DB) completeEvents(ctx context.Context, v *graph.Viewer, account graph
 	if err != nil {
 		return nil, err
 	}
-	if err := db.readChangedKeys(ctx, v, account, rows); err != nil {
+	if err := db.readChangedFor(ctx, v, account, rows); err != nil {
 		return nil, err
 	}
 	events := make([]*graph.AuditEvent, len(rows))

@@ -71,3 +71,8 @@ func UnknownPassword(db *DB) string { return db.unknownPassword }
 func VisibleUnitsStatement(v *graph.Viewer, account graph.UUID) (string, []any) {
 	return `SELECT n.unit_id FROM units n WHERE n.account_id = $1 AND ` + unitVisible(v, "n.unit_id"), about(v, account)
 }
+
+// UsagePage gives the statement that reads a page of usage, and its parameters.
+func UsagePage(v *graph.Viewer, account graph.UUID, w graph.Window, f graph.UsageFilter) (string, []any) {
+	return usageList(v, account, f).rows(w)
+}

@@ -48,7 +48,8 @@ func (l *cellList) add(user, key graph.UUID, enabled *bool, end *time.Time) {
 func (l *cellList) cells() cells {
 	array := func(elements []string) string { return "{" + strings.Join(elements, ",") + "}" }
 	return cells{`
-		SELECT * FROM unnest($4::uuid[], $5::uuid[], $6::boolean[], $7::timestamptz[]) AS l (user_id, key_id, enabled, expires_at)`,
+		SELECT l.user_id, l.key_id, l.enabled, l.expires_at
+		FROM unnest($4::uuid[], $5::uuid[], $6::boolean[], $7::timestamptz[]) AS l (user_id, key_id, enabled, expires_at)`,
 		[]any{uuidArray(l.users), uuidArray(l.keys), array(l.enabled), array(l.ends)}}
 }
 
@@ -121,7 +122,10 @@ func (c cells) write(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, event gr
 		INSERT INTO grant_changes (account_id, event_id, key_id, user_ids, enabled_before, expires_before, enabled_after, expires_after)
 		SELECT $1::uuid, $%d::uuid, key_id, array_agg(user_id), array_agg(enabled_before), array_agg(expires_before), array_agg(enabled),
 			array_agg(expires_at)
-		FROM (SELECT * FROM changed ORDER BY key_id, user_id) ordered
+		FROM (
+			SELECT user_id, key_id, enabled, expires_at, enabled_before, expires_before
+			FROM changed
+			ORDER BY key_id, user_id) ordered
 		GROUP BY key_id`, len(args)), args...)
 	return err
 }

@@ -2,6 +2,9 @@ package db
 
 import (
 	"context"
+	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"grantwood/graph"
@@ -19,28 +22,26 @@ func operationOn(v *graph.Viewer, event, also string) string {
 		WHERE c.account_id = $1 AND c.event_id = ` + event + ` AND ` + also + ` AND ` + keyVisible(v, "c.key_id") + `)`
 }
 
-// readChangedKeys gives operations among the events the keys whose grants they changed, from which graph.AuditEvent.VisibleTo
-// decides. Whoever sees every key needs none.
-func (db *DB) readChangedKeys(ctx context.Context, v *graph.Viewer, account graph.UUID, rows []*eventRow) error {
+// readChangedFor gives each operation among the events a visible key whose grants it changed: graph.AuditEvent.VisibleTo looks at
+// it again. Whoever sees every key needs none.
+func (db *DB) readChangedFor(ctx context.Context, v *graph.Viewer, account graph.UUID, rows []*eventRow) error {
 	operations := index[graph.AuditEvent]{}
-	var wanted []graph.UUID
 	for _, row := range rows {
 		if row.Action == graph.GrantsChanged && !v.SeesEveryKey() {
 			operations[row.EventID] = &row.AuditEvent
-			wanted = append(wanted, row.EventID)
 		}
 	}
-	if len(wanted) == 0 {
+	if len(operations) == 0 {
 		return nil
 	}
-	var changed []struct{ EventID, KeyID graph.UUID }
-	err := db.pool.SelectContext(ctx, &changed, `
-		SELECT event_id, key_id
-		FROM grant_changes
-		WHERE account_id = $1 AND event_id = ANY($2)`, account, uuidArray(wanted))
-	for _, c := range changed {
-		e := operations[c.EventID]
-		e.ChangedFor = append(e.ChangedFor, c.KeyID)
+	var found []struct{ EventID, KeyID graph.UUID }
+	err := db.pool.SelectContext(ctx, &found, `
+		SELECT DISTINCT ON (c.event_id) c.event_id, c.key_id
+		FROM grant_changes c
+		WHERE c.account_id = $1 AND c.event_id = ANY($4) AND `+keyVisible(v, "c.key_id")+`
+		ORDER BY c.event_id, c.key_id`, about(v, account, uuidArray(slices.Collect(maps.Keys(operations))))...)
+	for i := range found {
+		operations[found[i].EventID].ChangedFor = &found[i].KeyID
 	}
 	return fault("read keys of operations", err)
 }
@@ -77,20 +78,51 @@ var changeColumns = columnList{"user_id", "enabled_before", "expires_before", "e
 func (db *DB) GrantChangesOf(ctx context.Context, v *graph.Viewer, events []*graph.AuditEvent, w graph.Window,
 	ask Ask) (map[graph.UUID]*graph.GrantChangeConnection, error) {
 	account := events[0].AccountID
+	if !v.Enters(account) {
+		account = graph.UUID{}
+	}
+	var from *graph.UUID
+	if w.After != nil {
+		from = &w.After.ID
+	}
 	pages, err := readBelow(ctx, db, v, account, below[changeRow]{
 		parents: ids(events, func(e *graph.AuditEvent) graph.UUID { return e.EventID }),
 		columns: `c.key_id AS "child.key_id", ` + changeColumns.as("x", "child"),
-		from: `grant_changes c
+		// Each key has a change at least, so that these keys fill the page, and the rest of a large operation is not looked at.
+		from: fmt.Sprintf(`(
+				SELECT c.key_id, c.user_ids, c.enabled_before, c.expires_before, c.enabled_after, c.expires_after
+				FROM grant_changes c
+				WHERE c.account_id = $1 AND c.event_id = o.id AND ($5::uuid IS NULL OR c.key_id >= $5) AND %s
+				ORDER BY c.key_id
+				LIMIT %d) c
 			CROSS JOIN LATERAL unnest(c.user_ids, c.enabled_before, c.expires_before, c.enabled_after, c.expires_after)
 				WITH ORDINALITY AS x (user_id, enabled_before, expires_before, enabled_after, expires_after, place)
-			WHERE c.account_id = $1 AND c.event_id = o.id AND ` + keyVisible(v, "c.key_id"),
+			WHERE true`, keyVisible(v, "c.key_id"), w.Limit+2),
+		args:  []any{from},
 		id:    `c.key_id, lpad(to_hex(x.place), 32, '0')::uuid`,
 		place: func(r *changeRow) graph.Cursor { return r.change().Cursor() },
-	}, w, ask)
+	}, w, Ask{})
+	if err == nil && ask.Around && from != nil {
+		err = db.precedingChanges(ctx, v, account, *from, pages)
+	}
 	if err != nil {
 		return nil, fault("list changes of grants", err)
 	}
 	return db.completeChanges(ctx, v, account, pages)
+}
+
+// precedingChanges notes at the pages after a change for the key whether changes for visible keys precede.
+func (db *DB) precedingChanges(ctx context.Context, v *graph.Viewer, account, key graph.UUID, pages map[graph.UUID]*graph.Page[changeRow]) error {
+	var preceded []graph.UUID
+	err := db.pool.SelectContext(ctx, &preceded, `
+		SELECT DISTINCT c.event_id
+		FROM grant_changes c
+		WHERE c.account_id = $1 AND c.event_id = ANY($4) AND c.key_id <= $5 AND `+keyVisible(v, "c.key_id"),
+		about(v, account, uuidArray(slices.Collect(maps.Keys(pages))), key)...)
+	for _, event := range preceded {
+		pages[event].Previous = true
+	}
+	return err
 }
 
 // completeChanges gives changes the users, as far as these are visible and still there, and the keys.

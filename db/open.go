@@ -31,7 +31,8 @@ type Config struct {
 	MaxConns int          // size of the pool; 8 when zero
 	Logger   *slog.Logger // nil: slog's default
 	SendMail bool         // queue mail; somebody has to send it (package mail)
-	// UsageMonths is how many months of usage are kept beside the present one; graph.DefaultUsageMonths when zero.
+	// UsageMonths is how many months of usage are kept beside the present one. When zero, as for a command that is not told, usage is
+	// taken for graph.DefaultUsageMonths, and partitions are made for no months before those that there are.
 	UsageMonths int
 	// PasswordCost is what a hash of a password costs; what OWASP advises when nil.
 	PasswordCost *argon2id.Params
@@ -43,7 +44,7 @@ type DB struct {
 	adminURL string
 	log      *slog.Logger
 	sendMail bool
-	// usageMonths is how many months of usage are kept beside the present one.
+	// usageMonths is how many months of usage are kept beside the present one; zero when that was not told.
 	usageMonths int
 	visible     *lru.Cache[ruleKey, *graph.KeySet]
 	trees       *lru.Cache[treeKey, *graph.Tree]
@@ -67,9 +68,6 @@ func Open(c Config) (*DB, error) {
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()
-	}
-	if c.UsageMonths == 0 {
-		c.UsageMonths = graph.DefaultUsageMonths
 	}
 	if c.PasswordCost == nil {
 		c.PasswordCost = passwordCost

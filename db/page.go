@@ -102,6 +102,14 @@ func readPage[T any](ctx context.Context, db *DB, l listing, w graph.Window, ask
 }
 
 func readRows[T any](ctx context.Context, db *DB, l listing, w graph.Window) ([]*T, error) {
+	var rows []*T
+	statement, args := l.rows(w)
+	err := db.pool.SelectContext(ctx, &rows, statement, args...)
+	return rows, err
+}
+
+// rows gives the statement that reads a page and one element more, and its parameters.
+func (l listing) rows(w graph.Window) (string, []any) {
 	from, end := l.from, fmt.Sprintf(" ORDER BY %s LIMIT %d", l.orderBy(w), w.Limit+1)
 	if w.After != nil {
 		from += " AND " + l.beyond(w, w.After, true, false)
@@ -112,9 +120,7 @@ func readRows[T any](ctx context.Context, db *DB, l listing, w graph.Window) ([]
 	if l.outward != "" {
 		from = l.outward + " CROSS JOIN LATERAL (SELECT r.* FROM " + from + " AND " + l.inward + end + ") r"
 	}
-	var rows []*T
-	err := db.pool.SelectContext(ctx, &rows, "SELECT "+l.columns+" FROM "+from+end, l.args...)
-	return rows, err
+	return "SELECT " + l.columns + " FROM " + from + end, l.args
 }
 
 type around struct {

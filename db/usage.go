@@ -105,6 +105,12 @@ func (db *DB) Usage(ctx context.Context, v *graph.Viewer, account graph.UUID, w 
 	if !v.Enters(account) {
 		account = graph.UUID{}
 	}
+	page, err := readPage(ctx, db, usageList(v, account, f), w, ask, usagePlaceOf)
+	return &graph.UsageRecordConnection{Page: page}, fault("list usage", err)
+}
+
+// usageList is the list of the account's visible records that match a filter.
+func usageList(v *graph.Viewer, account graph.UUID, f graph.UsageFilter) listing {
 	c := conditions{args: about(v, account)}
 	c.usageMatches(v, account, f)
 	l := listing{
@@ -118,8 +124,7 @@ func (db *DB) Usage(ctx context.Context, v *graph.Viewer, account graph.UUID, w 
 		l.outward = `(SELECT k.key_id FROM api_keys k WHERE k.account_id = $1 AND ` + keyVisible(v, "k.key_id") + c.keys + `) o`
 		l.inward = `r.key_id = o.key_id`
 	}
-	page, err := readPage(ctx, db, l, w, ask, usagePlaceOf)
-	return &graph.UsageRecordConnection{Page: page}, fault("list usage", err)
+	return l
 }
 
 // fewKeys is for how many keys a page of each, read outward from the keys, is cheaper than looking at the records of all keys: the

@@ -48,7 +48,13 @@ const (
 // makes them anew there; nobody adds usage to that account meanwhile.
 func (db *DB) CheckSums(ctx context.Context, rebuild bool) ([]SumsDiffer, error) {
 	var accounts []graph.UUID
-	if err := db.pool.SelectContext(ctx, &accounts, `SELECT account_id FROM accounts ORDER BY account_id`); err != nil {
+	err := db.pool.SelectContext(ctx, &accounts, `
+		SELECT a.account_id FROM accounts a
+		WHERE EXISTS (SELECT FROM usage_records r WHERE r.account_id = a.account_id)
+			OR EXISTS (SELECT FROM usage_quarters s WHERE s.account_id = a.account_id)
+			OR EXISTS (SELECT FROM usage_days s WHERE s.account_id = a.account_id)
+		ORDER BY a.account_id`)
+	if err != nil {
 		return nil, fault("check sums", err)
 	}
 	months, err := db.usageMonthsKept(ctx)

@@ -69,7 +69,7 @@ func (db *DB) IngestUsage(ctx context.Context, v *graph.Viewer, records []*graph
 	if err != nil {
 		return done, err
 	}
-	rules := graph.UsageRules{Products: products, Now: v.Request.At, Oldest: graph.OldestUsage(v.Request.At, db.usageMonths)}
+	rules := graph.UsageRules{Products: products, Now: v.Request.At, Oldest: db.oldestUsage(v.Request.At)}
 	batches, refused := sortUsage(records, rules)
 	done.Refused = append([]*graph.UsageRefusal{}, refused...)
 	if strict && len(refused) > 0 {

@@ -25,7 +25,7 @@ const monthsAhead = 2
 // the direct connection, as the role that owns the tables; the role that serves has rights on the whole tables only, which is
 // enough. Several processes may call it at once.
 func (db *DB) KeepUsagePartitions(ctx context.Context, at time.Time) error {
-	oldest := graph.OldestUsage(at, db.usageMonths)
+	oldest := db.oldestUsage(at)
 	newest := graph.MonthOf(at).AddDate(0, monthsAhead, 0)
 	return fault("make partitions for usage", db.asOwner(ctx, func(tx *sqlx.Tx) error {
 		if err := lockPartitions(ctx, tx); err != nil {
@@ -36,7 +36,7 @@ func (db *DB) KeepUsagePartitions(ctx context.Context, at time.Time) error {
 			if err != nil {
 				return err
 			}
-			for month := oldest; !month.After(newest); month = month.AddDate(0, 1, 0) {
+			for month := db.firstMonth(p.table, there, oldest); !month.After(newest); month = month.AddDate(0, 1, 0) {
 				if slices.Contains(there, partition(p.table, month)) {
 					continue
 				}
@@ -47,6 +47,24 @@ func (db *DB) KeepUsagePartitions(ctx context.Context, at time.Time) error {
 		}
 		return nil
 	}))
+}
+
+// oldestUsage is the beginning of the oldest month that is kept at a time.
+func (db *DB) oldestUsage(at time.Time) time.Time {
+	if db.usageMonths == 0 {
+		return graph.OldestUsage(at, graph.DefaultUsageMonths)
+	}
+	return graph.OldestUsage(at, db.usageMonths)
+}
+
+// firstMonth is the first month for which there has to be a partition beside those that there are.
+func (db *DB) firstMonth(table string, there []string, oldest time.Time) time.Time {
+	if db.usageMonths == 0 && len(there) > 0 {
+		if month, err := time.Parse(table+"_2006_01", there[0]); err == nil {
+			return month
+		}
+	}
+	return oldest
 }
 
 // lockPartitions lets one process at a time change partitions.
@@ -97,7 +115,7 @@ const lockWait = "2s"
 // DropOldUsage drops the partitions of months whose usage is no longer kept, and names them. One that is being read for long stays
 // until the next call, with an error.
 func (db *DB) DropOldUsage(ctx context.Context, at time.Time) (dropped []string, err error) {
-	oldest := graph.OldestUsage(at, db.usageMonths)
+	oldest := db.oldestUsage(at)
 	for _, p := range partitioned {
 		var there []string
 		if there, err = partitionsOf(ctx, db.pool, p.table); err != nil {

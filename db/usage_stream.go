@@ -25,14 +25,14 @@ const (
 )
 
 // Lines of the formats, after what is the same for all records of a key. Texts that come from outside are quoted; in CSV one that a
-// spreadsheet would take for a formula gets an apostrophe.
+// spreadsheet would take for a formula gets an apostrophe, and so does one that begins with one, so that it can be taken off again.
 const (
 	csvLine  = `concat_ws(',', ` + csvAt + `, r.product, coalesce(r.direction, ''), r.country, r.quantity, ` + costText + `, ` + statusText + `, ` + csvText + `, coalesce(` + csvReplaces + `, ''), ` + csvTags + `)`
 	csvAt    = `btrim(to_json(r.occurred_at)::text, '"'), btrim(to_json(r.recorded_at)::text, '"')`
-	csvText  = `'"' || CASE WHEN left(r.reference, 1) IN ('=', '+', '-', '@', E'\t', E'\r') THEN '''' ELSE '' END || replace(r.reference, '"', '""') || '"'`
+	csvText  = `'"' || CASE WHEN left(r.reference, 1) IN ('=', '+', '-', '@', E'\t', E'\r', '''') THEN '''' ELSE '' END || replace(r.reference, '"', '""') || '"'`
 	costText = `trim_scale(r.cost * 0.00000001)::text`
 
-	csvReplaces = `'"' || CASE WHEN left(r.replaces, 1) IN ('=', '+', '-', '@', E'\t', E'\r') THEN '''' ELSE '' END || replace(r.replaces, '"', '""') || '"'`
+	csvReplaces = `'"' || CASE WHEN left(r.replaces, 1) IN ('=', '+', '-', '@', E'\t', E'\r', '''') THEN '''' ELSE '' END || replace(r.replaces, '"', '""') || '"'`
 	csvTags     = `CASE WHEN r.tags = '{}' THEN '' ELSE '"' || replace(r.tags::text, '"', '""') || '"' END`
 	statusText  = `CASE WHEN r.succeeded THEN 'SUCCEEDED' ELSE 'FAILED' END`
 

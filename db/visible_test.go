@@ -221,6 +221,11 @@ func TestForeignAccountIsEmpty(t *testing.T) {
 	}
 	ids := []graph.UUID{k.KeyID, u.UserID(), a.owner.UserID(), a.id, top.UnitID, units[1].UnitID}
 	q := must(a.db.RequestApiKey(t.Context(), a.owner, graph.RequestApiKeyInput{Name: "Wanted", Kind: graph.OtherKind, Reason: "x"}))
+	id, _, err := a.db.SetGrants(t.Context(), a.owner, graph.SetGrantsInput{Changes: []graph.SetGrantInput{{UserID: u.User.ID(), KeyID: k.ID(), State: graph.GrantDisabled}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	operation := must(a.db.AuditEvents(t.Context(), a.owner, a.id, []graph.UUID{id.Object}))
 	for name, v := range map[string]*graph.Viewer{"owner of another account": b.owner, "nobody": {Request: now()}} {
 		ctx, ask := t.Context(), db.Ask{Total: true, Around: true}
 		got := []any{
@@ -246,6 +251,9 @@ func TestForeignAccountIsEmpty(t *testing.T) {
 			len(must(a.db.UnitGrants(ctx, v, a.id, []db.UserAndUnit{{User: u.UserID(), Unit: top.UnitID}}))),
 			len(must(a.db.UnitGrantsOfUsers(ctx, v, []*graph.User{u.User}))), len(must(a.db.UnitGrantsOfUnits(ctx, v, units))),
 			*must(a.db.GrantsOfKeys(ctx, v, []*graph.ApiKey{k}, window(graph.ByCreation), nil, ask))[k.KeyID].Total,
+			len(must(a.db.AccessMatrix(ctx, v, a.id, nil)).UserIds), len(must(a.db.AccessMatrix(ctx, v, a.id, nil)).KeyIds),
+			len(must(a.db.GrantChangesOf(ctx, v, operation, window(graph.ByKeyAndPlace), ask))[operation[0].EventID].Nodes),
+			len(sheetKeys(a.db.GrantSheet(ctx, v, a.id, nil))),
 		}
 		for i, g := range got {
 			if g != false && g != 0 {

@@ -3,7 +3,6 @@ package graph
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -69,7 +68,7 @@ type AuditEvent struct {
 	Key        *ApiKey
 	UnitID     *UUID
 	Unit       *Unit
-	ChangedFor []UUID // keys that the grants are for which an operation on many grants changed; not read for whoever sees every key
+	ChangedFor *UUID // of an operation on many grants, a visible key whose grants it changed; not read for whoever sees every key
 	Summary    string
 	Changes    []*AuditChange
 	IPAddress  *string
@@ -99,14 +98,14 @@ func (e *AuditEvent) Actor() Actor {
 }
 
 // VisibleTo reports whether v reads the audit trail and sees the key and the unit that the event concerns, as far as there are; of
-// an operation on many grants, one of the keys.
+// an operation on many grants, one of its keys.
 func (e *AuditEvent) VisibleTo(v *Viewer) bool {
 	return e != nil && v.Enters(e.AccountID) && v.SeesAudit() && (e.KeyID == nil || v.SeesKey(e.AccountID, *e.KeyID)) &&
 		(e.UnitID == nil || v.SeesUnit(e.AccountID, *e.UnitID)) && (e.Action != GrantsChanged || e.changedSeenBy(v))
 }
 
 func (e *AuditEvent) changedSeenBy(v *Viewer) bool {
-	return v.SeesEveryKey() || slices.ContainsFunc(e.ChangedFor, func(key UUID) bool { return v.SeesKey(e.AccountID, key) })
+	return v.SeesEveryKey() || e.ChangedFor != nil && v.SeesKey(e.AccountID, *e.ChangedFor)
 }
 
 // AuditChange is a value that changed: what it was and what it is, nil where there was or is none.

@@ -13,7 +13,7 @@ func TestIDsSurviveTheirText(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(r *rapid.T) {
 		uuid := func(label string) UUID { return UUID(rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(r, label)) }
-		id := ID{Kind: rapid.SampledFrom([]Kind{KindAccount, KindUser, KindKey, KindGrant, KindInvitation, KindAuditEvent, KindKeyRequest, KindAccessToken, KindSession}).Draw(r, "kind"), Account: uuid("account")}
+		id := ID{Kind: rapid.SampledFrom([]Kind{KindAccount, KindUser, KindKey, KindGrant, KindInvitation, KindAuditEvent, KindKeyRequest, KindAccessToken, KindSession, KindUsage}).Draw(r, "kind"), Account: uuid("account")}
 		if id.Kind.parts() > 1 {
 			id.Object = uuid("object")
 		}

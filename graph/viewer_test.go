@@ -116,17 +116,17 @@ func TestWhoSeesWhat(t *testing.T) {
 		{"event about a hidden key", func(*Viewer) interface{ VisibleTo(*Viewer) bool } {
 			return &AuditEvent{AccountID: home, KeyID: &hidden.KeyID}
 		}, append([]string{"primary"}, readers...)},
-		{"operation on grants for the enabled key and the hidden one", func(*Viewer) interface{ VisibleTo(*Viewer) bool } {
-			return &AuditEvent{AccountID: home, Action: GrantsChanged, ChangedFor: []UUID{hidden.KeyID, seenKey.KeyID}}
+		{"operation on grants for the enabled key", func(*Viewer) interface{ VisibleTo(*Viewer) bool } {
+			return &AuditEvent{AccountID: home, Action: GrantsChanged, ChangedFor: &seenKey.KeyID}
 		}, append([]string{"primary", "administrator", "audit only"}, readers...)},
 		{"operation on grants for the hidden key", func(*Viewer) interface{ VisibleTo(*Viewer) bool } {
-			return &AuditEvent{AccountID: home, Action: GrantsChanged, ChangedFor: []UUID{hidden.KeyID}}
+			return &AuditEvent{AccountID: home, Action: GrantsChanged, ChangedFor: &hidden.KeyID}
 		}, append([]string{"primary"}, readers...)},
-		{"operation whose keys nobody read", func(*Viewer) interface{ VisibleTo(*Viewer) bool } {
+		{"operation of which no key was read", func(*Viewer) interface{ VisibleTo(*Viewer) bool } {
 			return &AuditEvent{AccountID: home, Action: GrantsChanged}
 		}, append([]string{"primary"}, readers...)},
 		{"operation in another account", func(*Viewer) interface{ VisibleTo(*Viewer) bool } {
-			return &AuditEvent{AccountID: abroad, Action: GrantsChanged, ChangedFor: []UUID{seenKey.KeyID}}
+			return &AuditEvent{AccountID: abroad, Action: GrantsChanged, ChangedFor: &seenKey.KeyID}
 		}, readers},
 		{"change of a grant for the enabled key", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return &GrantChange{Key: seenKey} }, append([]string{"primary", "administrator", "audit only"}, readers...)},
 		{"change of a grant for the hidden key", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return &GrantChange{Key: hidden} }, append([]string{"primary"}, readers...)},

@@ -4,9 +4,30 @@ import (
 	"context"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
 
 	"grantwood/graph"
 )
+
+// lookEvents reads what the selections want below audit events.
+func (r *Resolver) lookEvents(ctx context.Context, events []*graph.AuditEvent, selections ast.SelectionSet) error {
+	tokens := distinct(events, func(e *graph.AuditEvent) *graph.AccessToken { return e.ActorToken })
+	if err := r.lookTokens(ctx, tokens, below(ctx, selections, typesOfEvent, "actor")); err != nil {
+		return err
+	}
+	err := look(ctx, events, selections, typesOfEvent, func(e *graph.AuditEvent) graph.UUID { return e.AccountID }, r.lookEventField)
+	if err != nil {
+		return err
+	}
+	return r.lookBelow(ctx, selections, typesOfEvent, map[string][]*graph.User{
+		"user":  distinct(events, func(e *graph.AuditEvent) *graph.User { return e.User }),
+		"actor": distinct(events, func(e *graph.AuditEvent) *graph.User { return e.ActorUser }),
+	}, map[string][]*graph.ApiKey{
+		"key": distinct(events, func(e *graph.AuditEvent) *graph.ApiKey { return e.Key }),
+	}, map[string][]*graph.Unit{
+		"unit": distinct(events, func(e *graph.AuditEvent) *graph.Unit { return e.Unit }),
+	})
+}
 
 func (r *Resolver) lookEventField(ctx context.Context, events []*graph.AuditEvent, f graphql.CollectedField) error {
 	if f.Name != "grantChanges" {

@@ -95,5 +95,8 @@ func (c *Caller) violationsOf(rootField string) []*graph.Error {
 	return c.violations[rootField]
 }
 
+// ViewerOf gives who runs the operation, or makes another request with the context.
+func ViewerOf(ctx context.Context) *graph.Viewer { return viewer(ctx) }
+
 // IsNobody reports whether the operation comes without credentials.
 func IsNobody(ctx context.Context) bool { return viewer(ctx).Kind == graph.Nobody }

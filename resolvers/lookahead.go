@@ -248,26 +248,6 @@ func (r *Resolver) explain(ctx context.Context, grants []*graph.Grant, f graphql
 	return r.lookUnits(ctx, units, below(ctx, f.Selections, nil, "unit"))
 }
 
-// lookEvents reads what the selections want below audit events.
-func (r *Resolver) lookEvents(ctx context.Context, events []*graph.AuditEvent, selections ast.SelectionSet) error {
-	tokens := distinct(events, func(e *graph.AuditEvent) *graph.AccessToken { return e.ActorToken })
-	if err := r.lookTokens(ctx, tokens, below(ctx, selections, typesOfEvent, "actor")); err != nil {
-		return err
-	}
-	err := look(ctx, events, selections, typesOfEvent, func(e *graph.AuditEvent) graph.UUID { return e.AccountID }, r.lookEventField)
-	if err != nil {
-		return err
-	}
-	return r.lookBelow(ctx, selections, typesOfEvent, map[string][]*graph.User{
-		"user":  distinct(events, func(e *graph.AuditEvent) *graph.User { return e.User }),
-		"actor": distinct(events, func(e *graph.AuditEvent) *graph.User { return e.ActorUser }),
-	}, map[string][]*graph.ApiKey{
-		"key": distinct(events, func(e *graph.AuditEvent) *graph.ApiKey { return e.Key }),
-	}, map[string][]*graph.Unit{
-		"unit": distinct(events, func(e *graph.AuditEvent) *graph.Unit { return e.Unit }),
-	})
-}
-
 // lookInvitations reads what the selections want below invitations.
 func (r *Resolver) lookInvitations(ctx context.Context, list []*graph.Invitation, selections ast.SelectionSet) error {
 	var keys []*graph.ApiKey

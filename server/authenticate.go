@@ -56,11 +56,12 @@ func addressOf(r *http.Request) string {
 	return host
 }
 
-// authenticated finds out who is calling. A database that does not answer is UNAVAILABLE, never "not signed in".
-func (s *Server) authenticated(next http.Handler) http.Handler {
+// authenticated finds out who is calling, and gives the request some time. A database that does not answer is UNAVAILABLE, never
+// "not signed in".
+func (s *Server) authenticated(limit time.Duration, next http.Handler) http.Handler {
 	crossSite := http.NewCrossOriginProtection()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), operationTimeout)
+		ctx, cancel := context.WithTimeout(r.Context(), limit)
 		defer cancel()
 		request, _ := ctx.Value(requestKey{}).(graph.Request)
 		token, fromCookie := tokenOf(r)

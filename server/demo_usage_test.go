@@ -60,6 +60,15 @@ const (
 	everAgo     = `from: "2000-01-01T00:00:00Z"`
 )
 
+// reported is a period that holds all usage of the demo of these tests.
+var reported = fmt.Sprintf(`from: %q, to: %q`, time.Now().UTC().AddDate(0, 0, -20).Format(time.RFC3339), time.Now().UTC().AddDate(0, 0, 5).Format(time.RFC3339))
+
+// report is a field that adds up usage.
+func report(more string) string {
+	return `usageReport(input: {` + reported + `, ` + more + `}) { open truncated totals { records succeeded quantity cost { amount } }
+		rows { periodStart periodEnd open unit { id } key { id name } product country tag totals { records succeeded quantity cost { amount } } } }`
+}
+
 // usageOperations ask for usage on every way.
 func usageOperations(o demoObjects) []operation {
 	var list []operation
@@ -75,6 +84,11 @@ func usageOperations(o demoObjects) []operation {
 		`{ account { apiKeys(first: 100) { nodes { id a: usage(first: 1, filter: {` + everAgo + `}) { ` + usagePage + ` nodes { ` + usageFields + ` } } b: usage { nodes { id } } } } } }`,
 		`{ account { usage(first: 5) { nodes { key { name usage(first: 2, filter: {` + everAgo + `}) { ` + usagePage + ` nodes { id key { id } } } } } } } }`,
 		`{ products { code name createdAt } }`,
+		`{ account { all: ` + report(`groupBy: [KEY, PRODUCT]`) + ` days: ` + report(`groupBy: [DAY, UNIT, COUNTRY], timeZone: "Asia/Kathmandu"`) + ` } }`,
+		`{ account { none: ` + report(``) + ` tags: ` + report(`groupBy: [TAG, KEY], tag: "campaign"`) + ` few: ` + report(`groupBy: [HOUR, KEY], limit: 3`) + ` } }`,
+		`{ account { failed: ` + report(`groupBy: [MONTH], status: FAILED`) + ` inbound: ` + report(`groupBy: [KEY], direction: INBOUND`) + ` } }`,
+		`{ account { apiKeys(first: 100) { nodes { id ` + report(`groupBy: [DAY]`) + ` } } units(first: 100) { nodes { id ` + report(`groupBy: [KEY]`) + ` children { nodes { id ` + report(`groupBy: [UNIT]`) + ` } } } } } }`,
+		`{ account { usageDownload(filter: {` + reported + `}) { records } tagged: usageDownload(filter: {` + reported + `, tag: {name: "campaign"}}) { records } } }`,
 		`mutation { ingestUsage(input: {records: [{key: "x", reference: "x", product: "SMS", quantity: 1, cost: "1", occurredAt: "2016-06-29T09:00:00Z"}]}) { ` + errorFields + ` refused { index code field message } } }`,
 		`mutation { defineProduct(input: {code: "X", name: "X"}) { ` + errorFields + ` } }`,
 	} {
@@ -82,7 +96,9 @@ func usageOperations(o demoObjects) []operation {
 	}
 	for i := 0; i < len(o.keys); i += 8 {
 		list = append(list, operation{`query($k: ID!) { account { usage(first: 100, filter: {` + everAgo + `, keyIds: [$k, "nonsense"]}) { ` + usagePage + ` nodes { id } } } }`,
-			map[string]any{"k": o.keys[i].ID}})
+			map[string]any{"k": o.keys[i].ID}},
+			operation{`query($k: ID!) { account { ` + report(`groupBy: [KEY], keyIds: [$k, "nonsense"]`) + ` usageDownload(filter: {` + reported + `, keyIds: [$k]}) { records } } }`,
+				map[string]any{"k": o.keys[i].ID}})
 	}
 	for i := 0; i < len(o.usage); i += 25 { // also where the record at the cursor is hidden
 		id := graph.ParseID(o.usage[i].ID)

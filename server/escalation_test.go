@@ -27,6 +27,7 @@ func TestEscalationByGrants(t *testing.T) {
 	other := otherWorld(t)
 	attempts := inviteMore(inviter, admin, shared, hidden)
 	attempts = append(attempts, grantMore(w, admin, granter, inviter, shared, hidden)...)
+	attempts = append(attempts, manyMore(t, w, admin, inviter, shared, hidden)...)
 	attempts = append(attempts, keysOfOthers(w, admin, inviter, other, shared, hidden)...)
 	other.unchanged(t, func() {
 		w.unchanged(t, func() {
@@ -68,6 +69,20 @@ func grantMore(w *world, admin, granter, inviter member, shared, hidden string) 
 		{"disable a hidden master key for others", granter, toSetGrant, set(admin.id, w.master, "DISABLED"), noKey},
 		{"grant for the primary user", admin, toSetGrant, set(w.owner.id, shared, "DISABLED"), own},
 		{"grant of the primary user for oneself", w.owner, toSetGrant, set(w.owner.id, shared, "ENABLED"), own},
+	}
+}
+
+// manyMore hides what may not be done among what may, and tries to get back what was taken.
+func manyMore(t *testing.T, w *world, admin, inviter member, shared, hidden string) []escalation {
+	lost := w.key(t, "Lost")
+	w.grant(t, admin.id, lost, graph.GrantEnabled)
+	taken := w.owner.set(t, pair(admin.id, lost, "DISABLED"))
+	return []escalation{
+		{"enable a hidden key in a block", admin, toSetAccess, access([]string{inviter.id}, []string{shared, hidden}, "ENABLED"), problem("NOT_FOUND", "input.keyIds.1")},
+		{"enable for oneself in a block", admin, toSetAccess, access([]string{inviter.id, admin.id}, []string{shared}, "ENABLED"), problem("NOT_ALLOWED", "input.userIds.1")},
+		{"reset a hidden key in a list", admin, toSetGrants, changes(pair(inviter.id, shared, "ENABLED"), pair(inviter.id, hidden, "INHERIT")), problem("NOT_FOUND", "input.changes.1.keyId")},
+		{"enable for oneself in a list", admin, toSetGrants, changes(pair(inviter.id, shared, "ENABLED"), pair(admin.id, shared, "INHERIT")), problem("NOT_ALLOWED", "input.changes.1.userId")},
+		{"undo what was taken from oneself", admin, toUndo, undo(taken), problem("NOT_FOUND", "input.operationId")},
 	}
 }
 

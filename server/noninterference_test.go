@@ -181,6 +181,7 @@ func prepareOperations(t *testing.T, a api) operations {
 	single := []input{with(pair(o.few[2], o.many[0], "ENABLED"), "expiresAt", "2100-01-01T00:00:00Z"), pair(o.few[2], o.many[1], "DISABLED"), pair(o.few[2], o.many[5], "ENABLED")}
 	o.undone = owner.set(t, single...).(string)
 	o.ids = append(o.ids, o.undone, owner.done(t, toUndo, undo(o.undone)).at(t, "undoGrantOperation.operationId").(string), owner.set(t, single...).(string))
+	o.ids = append(o.ids, owner.set(t, pair(o.few[2], o.many[len(o.many)-1], "ENABLED")).(string)) // the owner alone sees this key
 	return o
 }
 

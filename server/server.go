@@ -25,6 +25,8 @@ const (
 	maxTokens        = 15_000
 	cachedDocuments  = 500
 	operationTimeout = 30 * time.Second
+	maxFile          = 64 << 20
+	fileTimeout      = 5 * time.Minute
 )
 
 // DefaultMaxCost is the largest cost of one operation when nothing is set: a page of 100 users with 20 grants each and
@@ -60,8 +62,10 @@ func New(c Config) *Server {
 		MaxCost: c.MaxCost, Log: c.Log}), downloads: make(chan struct{}, downloadsAtOnce)}
 	s.draining, s.Drain = context.WithCancel(context.Background())
 	mux := http.NewServeMux()
-	mux.Handle("/graphql", s.authenticated(s.executor()))
 	mux.HandleFunc("/usage/records", s.ingestUsage)
+	mux.Handle("/graphql", s.authenticated(operationTimeout, s.executor()))
+	mux.Handle("GET /grants.csv", s.authenticated(fileTimeout, http.HandlerFunc(s.exportGrants)))
+	mux.Handle("POST /grants.csv", s.authenticated(fileTimeout, http.HandlerFunc(s.importGrants)))
 	mux.HandleFunc("GET /healthz", s.healthy)
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.HandleFunc("GET /usage/download", s.download)

@@ -14,7 +14,7 @@ import (
 	"grantwood/graph"
 )
 
-// Media types of usage that is sent in, and of the answer.
+// Media types of files.
 const (
 	ndjsonType = "application/x-ndjson"
 	csvType    = "text/csv"

@@ -84,7 +84,7 @@ func csvText(text string) string {
 	if text == "" {
 		return ""
 	}
-	if strings.ContainsRune("=+-@\t\r", rune(text[0])) {
+	if strings.ContainsRune("=+-@\t\r'", rune(text[0])) {
 		text = "'" + text
 	}
 	return `"` + strings.ReplaceAll(text, `"`, `""`) + `"`

@@ -15,6 +15,7 @@ type bar struct {
 	name  string
 	size  int64 // -1 when it is unknown
 	shows bool
+	done  string    // what is done with lines
 	begun time.Time // of adding records; zero for files
 
 	mu    sync.Mutex // the file is read beside the answer
@@ -25,7 +26,7 @@ type bar struct {
 
 func newBar(name string, size int64) *bar {
 	info, err := os.Stderr.Stat()
-	return &bar{name: name, size: size, shows: err == nil && info.Mode()&os.ModeCharDevice != 0}
+	return &bar{name: name, size: size, done: "added", shows: err == nil && info.Mode()&os.ModeCharDevice != 0}
 }
 
 // Write counts bytes that were read.
@@ -123,9 +124,9 @@ func (b *bar) text() string {
 	}
 	megabytes := float64(b.bytes) / 1e6
 	if b.size <= 0 {
-		return fmt.Sprintf("%s  %.1f MB, %d lines added", b.name, megabytes, b.lines)
+		return fmt.Sprintf("%s  %.1f MB, %d lines %s", b.name, megabytes, b.lines, b.done)
 	}
-	return fmt.Sprintf("%s  %s  %.1f MB, %d lines added", b.name, meterOf(float64(b.bytes)/float64(b.size)), megabytes, b.lines)
+	return fmt.Sprintf("%s  %s  %.1f MB, %d lines %s", b.name, meterOf(float64(b.bytes)/float64(b.size)), megabytes, b.lines, b.done)
 }
 
 // meterOf draws a share of the whole.

@@ -197,6 +197,7 @@ func TestWrongSettings(t *testing.T) {
 		{"cost", []string{"GRANTWOOD_MAX_COST=0"}, []string{"serve"}, "GRANTWOOD_MAX_COST"},
 		{"cost that is no number", []string{"GRANTWOOD_MAX_COST=much"}, []string{"serve"}, "max-cost"},
 		{"connections", []string{"GRANTWOOD_MAX_CONNECTIONS=0"}, []string{"serve"}, "GRANTWOOD_MAX_CONNECTIONS"},
+		{"usage for no month", []string{"GRANTWOOD_USAGE_RETENTION=0"}, []string{"serve"}, "GRANTWOOD_USAGE_RETENTION"},
 		{"admin database alone", []string{"DATABASE_ADMIN_URL=postgres:///x"}, []string{"serve"}, "DATABASE_URL"},
 		{"binary parameters", []string{"DATABASE_URL=host=/nowhere binary_parameters=no"}, []string{"serve"}, "binary_parameters"},
 		{"malformed database", []string{"DATABASE_URL=host=/nowhere sslmode=maybe"}, []string{"serve"}, "DATABASE_URL"},

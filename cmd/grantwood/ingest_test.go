@@ -3,6 +3,7 @@ package main
 import (
 	"compress/gzip"
 	"context"
+	"database/sql"
 	"fmt"
 	"io"
 	"os"
@@ -12,6 +13,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	_ "github.com/lib/pq"
+
+	"grantwood/pgembed"
 )
 
 // meter makes an operator who sends usage in, beside a running server, and gives its token.
@@ -170,6 +175,55 @@ func TestKillDuringIngestion(t *testing.T) {
 	}
 	if out, err := run(t, environment(), "doctor", "--data-dir", dir, "--rollups"); err != nil {
 		t.Errorf("doctor --rollups: %v\n%s", err, out)
+	}
+	p.stop(t)
+}
+
+// TestDoctorRollups spoils a sum behind the program's back: the doctor finds it, and makes it anew when told to.
+func TestDoctorRollups(t *testing.T) {
+	t.Parallel()
+	s, err := pgembed.Start(t.Context(), pgembed.Options{DataDir: dataDir(t), Volatile: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Stop() }()
+	if err := s.EnsureDatabase(t.Context(), "accounts"); err != nil {
+		t.Fatal(err)
+	}
+	env := environment("DATABASE_URL="+s.DSN("accounts"), "GRANTWOOD_USAGE_RETENTION=3")
+	p := start(t, env, "serve")
+	owner, token := newOwner(t, p, env), meter(t, env)
+	file := usageFile(t, "a.csv", masterKey(t, p, owner), 20)
+	if out, err := run(t, append(env, "GRANTWOOD_TOKEN="+token, "GRANTWOOD_URL="+p.url), "ingest", file); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	pool, err := sql.Open("postgres", s.DSN("accounts"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = pool.Close() }()
+	var partitions int
+	if err := pool.QueryRow(`SELECT count(*) FROM pg_inherits WHERE inhparent = 'usage_records'::regclass`).Scan(&partitions); err != nil || partitions != 3+1+2 {
+		t.Errorf("%d partitions, %v, want those of the 3 months kept, of this one and of the next 2", partitions, err)
+	}
+	if _, err := pool.Exec(`UPDATE usage_days SET records = records + 1`); err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		args  []string
+		fails bool
+		want  string
+	}{
+		{[]string{"doctor"}, false, "ok"},
+		{[]string{"doctor", "--rebuild"}, true, "--rollups"},
+		{[]string{"doctor", "--rollups"}, true, "sums differ from the records"},
+		{[]string{"doctor", "--rollups", "--rebuild"}, false, "made anew"},
+		{[]string{"doctor", "--rollups"}, false, "ok    sums of usage are those of its records"},
+	} {
+		out, err := run(t, env, step.args...)
+		if (err != nil) != step.fails || !strings.Contains(out, step.want) {
+			t.Errorf("%v ended with %v, want %q in\n%s", step.args, err, step.want, out)
+		}
 	}
 	p.stop(t)
 }

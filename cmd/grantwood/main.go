@@ -17,9 +17,11 @@ type commands struct {
 	Serve    serveCommand    `cmd:"" help:"Serve the API."`
 	Demo     demoCommand     `cmd:"" help:"Serve the API on a private database with demo accounts."`
 	Ingest   ingestCommand   `cmd:"" help:"Send usage records to a server."`
+	Download downloadCommand `cmd:"" help:"Fetch usage records as a file."`
 	Migrate  migrateCommand  `cmd:"" help:"Bring the database to the newest version."`
 	Doctor   doctorCommand   `cmd:"" help:"Check settings, PostgreSQL and the database, and say what to do."`
 	Operator operatorCommand `cmd:"" help:"Make, list and revoke the tokens of the provider's staff and machines."`
+	Grants   grantsCommand   `cmd:"" help:"Read and change the grants of an account as a file, over the API of a running server."`
 	Version  versionCommand  `cmd:"" help:"Show the version."`
 }
 

@@ -1480,7 +1480,7 @@ type UsageTotals {
 
 "Format of a downloaded file."
 enum ExportFormat {
-  "Comma-separated values with a header line (RFC 4180), safe for spreadsheets: a text that would be a formula begins with an apostrophe."
+  "Comma-separated values with a header line (RFC 4180), safe for spreadsheets: a text that would be a formula, or begins with an apostrophe, gets an apostrophe before it."
   CSV
   "One JSON object per line."
   JSON_LINES
