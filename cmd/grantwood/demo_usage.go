@@ -55,7 +55,6 @@ func loadUsage(d *database, v *graph.Viewer, u demoUsage, progress *bar, log *sl
 		}
 		start := time.Now()
 		progress.expect(u.Records)
-		defer progress.end()
 		var added, tenths atomic.Int64
 		err := demo.Load(ctx, d.DB, v, u.Day, u.Records, func(records int) {
 			progress.count(records)
