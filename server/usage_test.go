@@ -135,3 +135,38 @@ func TestDefineProduct(t *testing.T) {
 		t.Errorf("products are %v", listed)
 	}
 }
+
+// TestUsageOfUnits: a unit shows the usage of visible keys in and below it, for all units of a list at once.
+func TestUsageOfUnits(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	upper, lower, hidden, at := w.credential(t, "Upper"), w.credential(t, "Lower"), w.credential(t, "Hidden"), lately()
+	const unit, below = "01900000-0000-7000-8000-000000000001", "01900000-0000-7000-8000-000000000002"
+	w.edit(t, `INSERT INTO units (account_id, unit_id, parent_id, name, kind, created_at) VALUES ($1, $2, NULL, 'Europe', 'OTHER', now()), ($1, $3, $2, 'Spain', 'OTHER', now())`, unit, below)
+	w.edit(t, `INSERT INTO unit_paths (account_id, unit_id, distance, above_id) VALUES ($1, $2, 0, $2), ($1, $3, 0, $3), ($1, $3, 1, $2)`, unit, below)
+	w.edit(t, `UPDATE api_keys SET unit_id = $2 WHERE account_id = $1 AND key_id = $3`, unit, rowOf(upper.id))
+	w.edit(t, `UPDATE api_keys SET unit_id = $2 WHERE account_id = $1 AND key_id IN ($3, $4)`, below, rowOf(lower.id), rowOf(hidden.id))
+	w.edit(t, `UPDATE accounts SET tree_version = tree_version + 1 WHERE account_id = $1`)
+	uses(t, use(upper.key, "u", at), use(lower.key, "l", at.Add(time.Second)), use(hidden.key, "h", at.Add(2*time.Second)), use(w.publicKey(t, w.master), "m", at.Add(3*time.Second)))
+	reporting := w.user(t, invitee{role: graph.RoleReporting, keys: []string{upper.id, lower.id}})
+	blind := w.user(t, invitee{capabilities: allBut(graph.ViewUsage), keys: []string{upper.id, lower.id}})
+	const query = `{ account { units { nodes { name usage { nodes { reference } } children { nodes { name usage { nodes { reference } } } } } } } }`
+	answer := func(above, beneath string) string {
+		return `{"data":{"account":{"units":{"nodes":[{"name":"Europe","usage":` + above + `,"children":{"nodes":[{"name":"Spain","usage":` + beneath + `}]}}]}}}}`
+	}
+	w.owner.expect(t, query, nil, answer(`{"nodes":[{"reference":"h"},{"reference":"l"},{"reference":"u"}]}`, `{"nodes":[{"reference":"h"},{"reference":"l"}]}`))
+	reporting.expect(t, query, nil, answer(`{"nodes":[{"reference":"l"},{"reference":"u"}]}`, `{"nodes":[{"reference":"l"}]}`))
+	blind.expect(t, query, nil, answer(`null`, `null`))
+	id := graph.ID{Kind: graph.KindUnit, Account: graph.ParseID(w.account).Account, Object: graph.ParseID(w.account).Account}
+	for filter, want := range map[string]string{`unitId: "` + graph.ID{Kind: graph.KindUnit, Account: id.Account, Object: uuid(t, below)}.String() + `"`: `{"reference":"l"}`, `unitId: "` + id.String() + `"`: ``, `unitId: "nonsense"`: ``} {
+		reporting.expect(t, `{ account { usage(filter: {`+filter+`}) { nodes { reference } } } }`, nil, `{"data":{"account":{"usage":{"nodes":[`+want+`]}}}}`)
+	}
+}
+
+func uuid(t testing.TB, text string) (id graph.UUID) {
+	t.Helper()
+	if err := id.Scan(text); err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
