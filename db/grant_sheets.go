@@ -3,6 +3,7 @@ package db
 import (
 	"cmp"
 	"context"
+	"database/sql"
 	"slices"
 	"time"
 
@@ -14,12 +15,17 @@ import (
 
 // GrantSheet reads what is set, and what is inherited, for additional users, by address, and visible keys without deleted ones: all
 // keys of the account, or those in and below a unit. No keys for a unit that is hidden or missing.
-func (db *DB) GrantSheet(ctx context.Context, v *graph.Viewer, account graph.UUID, unit *graph.ID) ([]*graph.ApiKey, []graph.SheetUser, error) {
+func (db *DB) GrantSheet(ctx context.Context, v *graph.Viewer, account graph.UUID, unit *graph.ID) (keys []*graph.ApiKey, users []graph.SheetUser, err error) {
 	if !v.Enters(account) {
 		account = graph.UUID{}
 	}
-	var keys []*graph.ApiKey
-	err := db.pool.SelectContext(ctx, &keys, `
+	// All of it is of one moment.
+	tx, err := db.pool.BeginTxx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
+	if err != nil {
+		return nil, nil, fault("read a sheet of grants", err)
+	}
+	defer func() { _ = tx.Rollback() }() // nothing was written
+	err = tx.SelectContext(ctx, &keys, `
 		SELECT `+keyColumns.of("k")+`
 		FROM api_keys k
 		WHERE k.account_id = $1 AND k.deleted_at IS NULL AND `+keyVisible(v, "k.key_id")+` AND `+inUnit("$4")+`
@@ -27,18 +33,14 @@ func (db *DB) GrantSheet(ctx context.Context, v *graph.Viewer, account graph.UUI
 	if err != nil {
 		return nil, nil, fault("read keys of a sheet", err)
 	}
-	users, err := sheetUsers(ctx, db.pool, v, account, grantVisible(v), ids(keys, func(k *graph.ApiKey) graph.UUID { return k.KeyID }))
+	users, err = sheetUsers(ctx, tx, v, account, grantVisible(v), ids(keys, func(k *graph.ApiKey) graph.UUID { return k.KeyID }))
 	return keys, users, fault("read a sheet of grants", err)
 }
 
 // sheetRow is what is set and inherited for a user, by the numbers of the keys.
 type sheetRow struct {
-	User      *graph.User
-	Enabled   graph.Bits
-	Disabled  graph.Bits
-	Ending    pq.Int64Array
-	Ends      pq.Int64Array // in microseconds since 1970
-	Inherited graph.Bits
+	User                         *graph.User
+	Enabled, Disabled, Inherited graph.Bits
 }
 
 func (r *sheetRow) sheetUser(keys int) graph.SheetUser {
@@ -51,39 +53,64 @@ func (r *sheetRow) sheetUser(keys int) graph.SheetUser {
 			u.Set.Put(k, graph.Rule{})
 		}
 	}
-	for i, k := range r.Ending {
-		end := time.UnixMicro(r.Ends[i]).UTC()
-		u.Set.Put(int(k), graph.Rule{Enabled: true, ExpiresAt: &end})
-	}
 	return u
 }
 
 // sheetUsers reads what is set and inherited for the users u of a condition, by address, and for the keys in the order of the list;
 // nothing for hidden ones.
-func sheetUsers(ctx context.Context, q sqlx.QueryerContext, v *graph.Viewer, account graph.UUID, condition string, keys []graph.UUID,
+func sheetUsers(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, account graph.UUID, condition string, keys []graph.UUID,
 	args ...any) ([]graph.SheetUser, error) {
+	set := `SELECT g.key_id FROM grants g WHERE g.account_id = $1 AND g.user_id = u.user_id AND `
+	// Which of the keys are in what a user has: PostgreSQL looks into a table in memory then, whatever it believes about how many.
+	among := func(keys, name string) string {
+		return `(SELECT array_agg(l.n) FROM listed l WHERE l.key_id IN (` + keys + `)) AS ` + name
+	}
+	args = append(about(v, account, uuidArray(keys)), args...)
 	var rows []*sheetRow
-	err := sqlx.SelectContext(ctx, q, &rows, `
+	err := tx.SelectContext(ctx, &rows, `
 		WITH listed AS MATERIALIZED (
 			SELECT o.key_id, o.n - 1 AS n
 			FROM unnest($4::uuid[]) WITH ORDINALITY AS o (key_id, n)
 			WHERE `+keyVisible(v, "o.key_id")+`)
-		SELECT `+userColumns.as("u", "user")+`, s.enabled, s.disabled, coalesce(s.ending, '{}') AS ending, coalesce(s.ends, '{}') AS ends,
-			(SELECT array_agg(listed.n) FROM listed WHERE listed.key_id IN (`+inheritedKeys("u.user_id", "", "")+`)) AS inherited
+		SELECT `+userColumns.as("u", "user")+`, `+among(set+`g.enabled`, "enabled")+`, `+among(set+`NOT g.enabled`, "disabled")+`,
+			`+among(inheritedKeys("u.user_id", "", ""), "inherited")+`
 		FROM users u
-		CROSS JOIN LATERAL (
-			SELECT array_agg(l.n) FILTER (WHERE g.enabled) AS enabled, array_agg(l.n) FILTER (WHERE NOT g.enabled) AS disabled,
-				array_agg(l.n) FILTER (WHERE g.expires_at IS NOT NULL) AS ending,
-				array_agg((extract(epoch FROM g.expires_at) * 1000000)::bigint) FILTER (WHERE g.expires_at IS NOT NULL) AS ends
-			FROM listed l
-			JOIN grants g ON g.account_id = $1 AND g.user_id = u.user_id AND g.key_id = l.key_id) s
 		WHERE u.account_id = $1 AND `+condition+`
-		ORDER BY u.email COLLATE "C", u.user_id`, append(about(v, account, uuidArray(keys)), args...)...)
-	users := make([]graph.SheetUser, len(rows))
+		ORDER BY u.email COLLATE "C", u.user_id`, args...)
+	if err != nil {
+		return nil, err
+	}
+	users, numbers := make([]graph.SheetUser, len(rows)), make(map[graph.UUID]int, len(rows))
 	for i, r := range rows {
 		users[i] = r.sheetUser(len(keys))
+		numbers[r.User.UserID] = i
 	}
-	return users, err
+	return users, readEnds(ctx, tx, v, account, keys, users, numbers)
+}
+
+// readEnds gives the enabled grants of users their ends. Users and keys are known by their numbers.
+func readEnds(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, account graph.UUID, keys []graph.UUID, users []graph.SheetUser,
+	numbers map[graph.UUID]int) error {
+	columns := make(map[graph.UUID]int, len(keys))
+	for i, k := range keys {
+		columns[k] = i
+	}
+	var rows []struct {
+		UserID, KeyID graph.UUID
+		ExpiresAt     time.Time
+	}
+	err := tx.SelectContext(ctx, &rows, `
+		SELECT g.user_id, g.key_id, g.expires_at
+		FROM grants g
+		WHERE g.account_id = $1 AND g.expires_at IS NOT NULL AND `+keyVisible(v, "g.key_id"), about(v, account)...)
+	for i := range rows {
+		user, named := numbers[rows[i].UserID]
+		key, listed := columns[rows[i].KeyID]
+		if named && listed {
+			users[user].Set.End(key, rows[i].ExpiresAt)
+		}
+	}
+	return err
 }
 
 // ImportGrants compares a sheet with what is so and, unless it is a plan or something is refused, sets what differs in one

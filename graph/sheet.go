@@ -50,6 +50,13 @@ func (l *SheetLine) Put(key int, r Rule) {
 	l.put(key, map[bool]cellState{true: cellEnabled, false: cellDisabled}[r.Enabled], r.ExpiresAt)
 }
 
+// End gives what the line enables an end; nothing else ends.
+func (l *SheetLine) End(key int, at time.Time) {
+	if l.states[key] == cellEnabled {
+		l.put(key, cellEnabled, &at)
+	}
+}
+
 func (l *SheetLine) put(key int, s cellState, end *time.Time) {
 	l.states[key] = s
 	if end == nil {
