@@ -52,7 +52,15 @@ func (c downloadCommand) Run(ctx context.Context) error {
 	if err := errors.Join(c.fetch(ctx, token, f), f.Close()); err != nil {
 		return errors.Join(err, os.Remove(part))
 	}
-	return os.Rename(part, c.Output)
+	if err := os.Rename(part, c.Output); err != nil {
+		return err
+	}
+	info, err := os.Stat(c.Output)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(os.Stderr, "%s: %.1f MB\n", c.Output, float64(info.Size())/1e6)
+	return nil
 }
 
 // fetch gets the file, going on after interruptions.
