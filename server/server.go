@@ -24,7 +24,7 @@ const (
 	maxBody          = 1 << 20
 	maxTokens        = 15_000
 	cachedDocuments  = 500
-	operationTimeout = 30 * time.Second
+	operationTimeout = time.Minute // a million grants at once take half of it
 	maxFile          = 64 << 20
 	fileTimeout      = 5 * time.Minute
 )
