@@ -3,6 +3,7 @@ package graph
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 )
@@ -65,111 +66,131 @@ func everybody() map[string]*Viewer {
 	}
 }
 
+// seen is what a viewer may see.
+type seen interface{ VisibleTo(*Viewer) bool }
+
+// sight is a row of the table "who sees what".
+type sight struct {
+	what  string
+	thing func(v *Viewer) seen
+	who   []string
+}
+
+var (
+	peer, boss = &User{AccountID: home, UserID: UUID{50}}, &User{AccountID: home, UserID: UUID{100}, IsPrimary: true}
+	everyUser  = []string{"primary", "administrator", "developer", "reporting", "grants only", "users only", "audit only", "tokens only", "keys only"}
+	everyone   = slices.Clip(append([]string{"token", "key"}, everyUser...)) // so that adding to it makes another list
+	readers    = []string{"support", "admin operator"}
+	managers   = slices.Clip(append([]string{"primary", "administrator", "grants only"}, readers...))
+)
+
+// own is the viewer's user, somebody else for those who are none.
+func own(v *Viewer) *User {
+	if v.Kind == KindOfUser {
+		return v.User
+	}
+	return peer
+}
+
 // TestWhoSeesWhat is the table "who sees what" of the product: what → who.
 func TestWhoSeesWhat(t *testing.T) {
 	t.Parallel()
-	peer, boss := &User{AccountID: home, UserID: UUID{50}}, &User{AccountID: home, UserID: UUID{100}, IsPrimary: true}
-	everyUser := []string{"primary", "administrator", "developer", "reporting", "grants only", "users only", "audit only", "tokens only", "keys only"}
-	everyone := append([]string{"token", "key"}, everyUser...)
-	readers := []string{"support", "admin operator"}
-	managers := append([]string{"primary", "administrator", "grants only"}, readers...)
-	own := func(v *Viewer) *User {
-		if v.Kind == KindOfUser {
-			return v.User
-		}
-		return peer
-	}
-	for _, row := range []struct {
-		what  string
-		thing func(v *Viewer) interface{ VisibleTo(*Viewer) bool }
-		who   []string
-	}{
-		{"master key", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return master }, append(everyUser, readers...)},
-		{"enabled key", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return seenKey }, append(everyone, readers...)},
-		{"deleted key that is enabled for the viewer", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return gone }, append(everyone, readers...)},
-		{"key that is not enabled", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return hidden }, append([]string{"primary"}, readers...)},
-		{"key of another account", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return foreign }, readers},
-		{"primary user", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return boss }, append(everyUser, readers...)},
-		{"oneself", func(v *Viewer) interface{ VisibleTo(*Viewer) bool } { return own(v) }, append(everyUser, readers...)},
-		{"another user", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return peer }, append(managers, "users only")},
-		{"user of another account", func(*Viewer) interface{ VisibleTo(*Viewer) bool } {
-			return &User{AccountID: abroad, UserID: UUID{1}, IsPrimary: true}
-		}, readers},
-		{"own grant", func(v *Viewer) interface{ VisibleTo(*Viewer) bool } { return &Grant{User: own(v), Key: seenKey} }, append(everyUser, readers...)},
-		{"own grant for a hidden key", func(v *Viewer) interface{ VisibleTo(*Viewer) bool } { return &Grant{User: own(v), Key: hidden} }, append([]string{"primary"}, readers...)},
-		{"another user's grant", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return &Grant{User: peer, Key: seenKey} }, managers},
-		{"another user's grant for a hidden key", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return &Grant{User: peer, Key: hidden} }, append([]string{"primary"}, readers...)},
-		{"invitation", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return &Invitation{AccountID: home} }, append([]string{"primary", "administrator", "users only"}, readers...)},
-		{"own key request", func(v *Viewer) interface{ VisibleTo(*Viewer) bool } {
-			return &KeyRequest{AccountID: home, RequesterID: own(v).UserID}
-		}, append(everyUser, readers...)},
-		{"another user's key request", func(*Viewer) interface{ VisibleTo(*Viewer) bool } {
-			return &KeyRequest{AccountID: home, RequesterID: peer.UserID, KeyID: &hidden.KeyID}
-		}, append([]string{"primary", "administrator", "keys only"}, readers...)},
-		{"key request of another account", func(v *Viewer) interface{ VisibleTo(*Viewer) bool } {
-			return &KeyRequest{AccountID: abroad, RequesterID: own(v).UserID}
-		}, readers},
-		{"event", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return &AuditEvent{AccountID: home} }, append([]string{"primary", "administrator", "audit only"}, readers...)},
-		{"event about an enabled key", func(*Viewer) interface{ VisibleTo(*Viewer) bool } {
-			return &AuditEvent{AccountID: home, KeyID: &seenKey.KeyID}
-		}, append([]string{"primary", "administrator", "audit only"}, readers...)},
-		{"event about a hidden key", func(*Viewer) interface{ VisibleTo(*Viewer) bool } {
-			return &AuditEvent{AccountID: home, KeyID: &hidden.KeyID}
-		}, append([]string{"primary"}, readers...)},
-		{"operation on grants for the enabled key", func(*Viewer) interface{ VisibleTo(*Viewer) bool } {
-			return &AuditEvent{AccountID: home, Action: GrantsChanged, ChangedFor: &seenKey.KeyID}
-		}, append([]string{"primary", "administrator", "audit only"}, readers...)},
-		{"operation on grants for the hidden key", func(*Viewer) interface{ VisibleTo(*Viewer) bool } {
-			return &AuditEvent{AccountID: home, Action: GrantsChanged, ChangedFor: &hidden.KeyID}
-		}, append([]string{"primary"}, readers...)},
-		{"operation of which no key was read", func(*Viewer) interface{ VisibleTo(*Viewer) bool } {
-			return &AuditEvent{AccountID: home, Action: GrantsChanged}
-		}, append([]string{"primary"}, readers...)},
-		{"operation in another account", func(*Viewer) interface{ VisibleTo(*Viewer) bool } {
-			return &AuditEvent{AccountID: abroad, Action: GrantsChanged, ChangedFor: &seenKey.KeyID}
-		}, readers},
-		{"change of a grant for the enabled key", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return &GrantChange{Key: seenKey} }, append([]string{"primary", "administrator", "audit only"}, readers...)},
-		{"change of a grant for the hidden key", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return &GrantChange{Key: hidden} }, append([]string{"primary"}, readers...)},
-		{"change of a grant for a key that is gone", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return &GrantChange{} }, nil},
-		{"unit above the enabled key", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return top }, append(everyone, readers...)},
-		{"unit of the enabled key", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return with }, append(everyone, readers...)},
-		{"unit of the hidden key", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return without }, append([]string{"primary"}, readers...)},
-		{"empty unit", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return empty }, append([]string{"primary", "administrator", "keys only"}, readers...)},
-		{"empty unit below a hidden one", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return emptyBelow }, append([]string{"primary"}, readers...)},
-		{"unit of another account", func(*Viewer) interface{ VisibleTo(*Viewer) bool } {
-			return &Unit{AccountID: abroad, UnitID: top.UnitID}
-		}, readers},
-		{"unit that is gone", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return unitOf(99) }, append([]string{"primary"}, readers...)},
-		{"own rule for a unit", func(v *Viewer) interface{ VisibleTo(*Viewer) bool } { return &UnitGrant{User: own(v), Unit: with} }, append(everyUser, readers...)},
-		{"own rule for a hidden unit", func(v *Viewer) interface{ VisibleTo(*Viewer) bool } { return &UnitGrant{User: own(v), Unit: without} }, append([]string{"primary"}, readers...)},
-		{"another user's rule for a unit", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return &UnitGrant{User: peer, Unit: with} }, managers},
-		{"another user's rule for a hidden unit", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return &UnitGrant{User: peer, Unit: without} }, append([]string{"primary"}, readers...)},
-		{"event about a visible unit", func(*Viewer) interface{ VisibleTo(*Viewer) bool } {
-			return &AuditEvent{AccountID: home, UnitID: &with.UnitID}
-		}, append([]string{"primary", "administrator", "audit only"}, readers...)},
-		{"event about a hidden unit", func(*Viewer) interface{ VisibleTo(*Viewer) bool } {
-			return &AuditEvent{AccountID: home, UnitID: &without.UnitID, KeyID: &seenKey.KeyID}
-		}, append([]string{"primary"}, readers...)},
-		{"access token", func(*Viewer) interface{ VisibleTo(*Viewer) bool } {
-			return &AccessToken{AccountID: home, TokenID: UUID{61}}
-		},
-			append([]string{"primary", "administrator", "tokens only"}, readers...)},
-		{"the token itself", func(*Viewer) interface{ VisibleTo(*Viewer) bool } {
-			return &AccessToken{AccountID: home, TokenID: UUID{60}}
-		},
-			append([]string{"primary", "administrator", "tokens only", "token"}, readers...)},
-		{"the same in another account", func(*Viewer) interface{ VisibleTo(*Viewer) bool } {
-			return &AccessToken{AccountID: abroad, TokenID: UUID{60}}
-		}, readers},
-		{"own account", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return &Account{AccountID: home} }, append(everyone, readers...)},
-		{"another account", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return &Account{AccountID: abroad} }, readers},
-		{"nothing", func(*Viewer) interface{ VisibleTo(*Viewer) bool } { return (*ApiKey)(nil) }, nil},
-	} {
+	for _, row := range append(sights(), sightsOfUnits()...) {
 		for name, v := range everybody() {
 			if got, want := row.thing(v).VisibleTo(v), among(name, row.who); got != want {
 				t.Errorf("%s sees %s: %v, want %v", name, row.what, got, want)
 			}
 		}
+	}
+}
+
+func sights() []sight {
+	return []sight{
+		{"master key", func(*Viewer) seen { return master }, append(everyUser, readers...)},
+		{"enabled key", func(*Viewer) seen { return seenKey }, append(everyone, readers...)},
+		{"deleted key that is enabled for the viewer", func(*Viewer) seen { return gone }, append(everyone, readers...)},
+		{"key that is not enabled", func(*Viewer) seen { return hidden }, append([]string{"primary"}, readers...)},
+		{"key of another account", func(*Viewer) seen { return foreign }, readers},
+		{"primary user", func(*Viewer) seen { return boss }, append(everyUser, readers...)},
+		{"oneself", func(v *Viewer) seen { return own(v) }, append(everyUser, readers...)},
+		{"another user", func(*Viewer) seen { return peer }, append(managers, "users only")},
+		{"user of another account", func(*Viewer) seen {
+			return &User{AccountID: abroad, UserID: UUID{1}, IsPrimary: true}
+		}, readers},
+		{"own grant", func(v *Viewer) seen { return &Grant{User: own(v), Key: seenKey} }, append(everyUser, readers...)},
+		{"own grant for a hidden key", func(v *Viewer) seen { return &Grant{User: own(v), Key: hidden} }, append([]string{"primary"}, readers...)},
+		{"another user's grant", func(*Viewer) seen { return &Grant{User: peer, Key: seenKey} }, managers},
+		{"another user's grant for a hidden key", func(*Viewer) seen { return &Grant{User: peer, Key: hidden} }, append([]string{"primary"}, readers...)},
+		{"invitation", func(*Viewer) seen { return &Invitation{AccountID: home} }, append([]string{"primary", "administrator", "users only"}, readers...)},
+		{"own key request", func(v *Viewer) seen {
+			return &KeyRequest{AccountID: home, RequesterID: own(v).UserID}
+		}, append(everyUser, readers...)},
+		{"another user's key request", func(*Viewer) seen {
+			return &KeyRequest{AccountID: home, RequesterID: peer.UserID, KeyID: &hidden.KeyID}
+		}, append([]string{"primary", "administrator", "keys only"}, readers...)},
+		{"key request of another account", func(v *Viewer) seen {
+			return &KeyRequest{AccountID: abroad, RequesterID: own(v).UserID}
+		}, readers},
+		{"event", func(*Viewer) seen { return &AuditEvent{AccountID: home} }, append([]string{"primary", "administrator", "audit only"}, readers...)},
+		{"event about an enabled key", func(*Viewer) seen {
+			return &AuditEvent{AccountID: home, KeyID: &seenKey.KeyID}
+		}, append([]string{"primary", "administrator", "audit only"}, readers...)},
+		{"event about a hidden key", func(*Viewer) seen {
+			return &AuditEvent{AccountID: home, KeyID: &hidden.KeyID}
+		}, append([]string{"primary"}, readers...)},
+		{"operation on grants for the enabled key", func(*Viewer) seen {
+			return &AuditEvent{AccountID: home, Action: GrantsChanged, ChangedFor: &seenKey.KeyID}
+		}, append([]string{"primary", "administrator", "audit only"}, readers...)},
+		{"operation on grants for the hidden key", func(*Viewer) seen {
+			return &AuditEvent{AccountID: home, Action: GrantsChanged, ChangedFor: &hidden.KeyID}
+		}, append([]string{"primary"}, readers...)},
+		{"operation of which no key was read", func(*Viewer) seen {
+			return &AuditEvent{AccountID: home, Action: GrantsChanged}
+		}, append([]string{"primary"}, readers...)},
+		{"operation in another account", func(*Viewer) seen {
+			return &AuditEvent{AccountID: abroad, Action: GrantsChanged, ChangedFor: &seenKey.KeyID}
+		}, readers},
+		{"change of a grant for the enabled key", func(*Viewer) seen { return &GrantChange{Key: seenKey} }, append([]string{"primary", "administrator", "audit only"}, readers...)},
+		{"change of a grant for the hidden key", func(*Viewer) seen { return &GrantChange{Key: hidden} }, append([]string{"primary"}, readers...)},
+		{"change of a grant for a key that is gone", func(*Viewer) seen { return &GrantChange{} }, nil},
+		{"access token", func(*Viewer) seen {
+			return &AccessToken{AccountID: home, TokenID: UUID{61}}
+		},
+			append([]string{"primary", "administrator", "tokens only"}, readers...)},
+		{"the token itself", func(*Viewer) seen {
+			return &AccessToken{AccountID: home, TokenID: UUID{60}}
+		},
+			append([]string{"primary", "administrator", "tokens only", "token"}, readers...)},
+		{"the same in another account", func(*Viewer) seen {
+			return &AccessToken{AccountID: abroad, TokenID: UUID{60}}
+		}, readers},
+		{"own account", func(*Viewer) seen { return &Account{AccountID: home} }, append(everyone, readers...)},
+		{"another account", func(*Viewer) seen { return &Account{AccountID: abroad} }, readers},
+		{"nothing", func(*Viewer) seen { return (*ApiKey)(nil) }, nil},
+	}
+}
+
+func sightsOfUnits() []sight {
+	return []sight{
+		{"unit above the enabled key", func(*Viewer) seen { return top }, append(everyone, readers...)},
+		{"unit of the enabled key", func(*Viewer) seen { return with }, append(everyone, readers...)},
+		{"unit of the hidden key", func(*Viewer) seen { return without }, append([]string{"primary"}, readers...)},
+		{"empty unit", func(*Viewer) seen { return empty }, append([]string{"primary", "administrator", "keys only"}, readers...)},
+		{"empty unit below a hidden one", func(*Viewer) seen { return emptyBelow }, append([]string{"primary"}, readers...)},
+		{"unit of another account", func(*Viewer) seen {
+			return &Unit{AccountID: abroad, UnitID: top.UnitID}
+		}, readers},
+		{"unit that is gone", func(*Viewer) seen { return unitOf(99) }, append([]string{"primary"}, readers...)},
+		{"own rule for a unit", func(v *Viewer) seen { return &UnitGrant{User: own(v), Unit: with} }, append(everyUser, readers...)},
+		{"own rule for a hidden unit", func(v *Viewer) seen { return &UnitGrant{User: own(v), Unit: without} }, append([]string{"primary"}, readers...)},
+		{"another user's rule for a unit", func(*Viewer) seen { return &UnitGrant{User: peer, Unit: with} }, managers},
+		{"another user's rule for a hidden unit", func(*Viewer) seen { return &UnitGrant{User: peer, Unit: without} }, append([]string{"primary"}, readers...)},
+		{"event about a visible unit", func(*Viewer) seen {
+			return &AuditEvent{AccountID: home, UnitID: &with.UnitID}
+		}, append([]string{"primary", "administrator", "audit only"}, readers...)},
+		{"event about a hidden unit", func(*Viewer) seen {
+			return &AuditEvent{AccountID: home, UnitID: &without.UnitID, KeyID: &seenKey.KeyID}
+		}, append([]string{"primary"}, readers...)},
 	}
 }
 
