@@ -70,6 +70,7 @@ func (db *DB) countUsage(ctx context.Context, v *graph.Viewer, account graph.UUI
 type Download struct {
 	Viewer  *graph.Viewer // whoever it was made for, as they are now
 	Request graph.DownloadRequest
+	id      graph.UUID // zero for one without an address
 }
 
 // OpenDownload finds the file behind a token: nil when the token is unknown or has ended, or whoever it was made for may not see usage
@@ -98,7 +99,7 @@ func (db *DB) OpenDownload(ctx context.Context, text string, r graph.Request) (*
 	if err != nil || v == nil || !v.SeesUsage() {
 		return nil, fault("open download", err)
 	}
-	d := &Download{Viewer: v}
+	d := &Download{Viewer: v, id: t.row}
 	return d, json.Unmarshal(row.Request, &d.Request)
 }
 
@@ -138,9 +139,18 @@ func (db *DB) principal(ctx context.Context, account graph.UUID, session, tokenI
 	return db.keyViewer(ctx, &row.Key, &row.Account, r)
 }
 
-// noteDownload adds the event. It names no key: whoever reads the trail need not see those in the file. A key that fetches its own usage
+// noteDownload adds the event when the file is fetched for the first time, whichever part of it. It names no key: whoever reads the trail need not see those in the file. A key that fetches its own usage
 // is named, so that only those who see it read that.
 func noteDownload(ctx context.Context, tx *sqlx.Tx, d *Download) error {
+	result, err := tx.ExecContext(ctx, `
+		UPDATE downloads SET noted = true
+		WHERE account_id = $1 AND download_id = $2 AND NOT noted`, d.Viewer.AccountID(), d.id)
+	if err != nil {
+		return err
+	}
+	if n, err := result.RowsAffected(); err != nil || n == 0 {
+		return err
+	}
 	e := event{Action: graph.UsageDownloaded, Summary: "Downloaded usage.", Changes: []*graph.AuditChange{
 		graph.Changed("from", "", instant(d.Request.Filter.From)), graph.Changed("to", "", instant(d.Request.Filter.To)),
 		graph.Changed("format", "", string(d.Request.Format))}}

@@ -64,20 +64,13 @@ type UsageRows interface {
 }
 
 // WriteUsage writes the lines of a CSV or JSON_LINES file, the oldest record first, from after the place on; all from one snapshot of the
-// database. It notes the download in the audit trail, unless it goes on with one.
+// database. The first fetch of a file enters the audit trail.
 func (db *DB) WriteUsage(ctx context.Context, d *Download, after graph.DownloadPlace, f UsageLines) error {
 	line := csvLine
 	if d.Request.Format == graph.JSONLines {
 		line = jsonLine
 	}
-	return db.usageSnapshot(ctx, d, after, func(tx *sqlx.Tx, c conditions) error {
-		heads, err := usageHeads(ctx, tx, d.Viewer)
-		if err != nil {
-			return err
-		}
-		if err := f.Heads(heads); err != nil {
-			return err
-		}
+	return db.usageSnapshot(ctx, d, after, f.Heads, func(tx *sqlx.Tx, c conditions) error {
 		rows, err := tx.QueryContext(ctx, `
 			SELECT r.key_id::text || `+line+` FROM usage_records r WHERE `+c.text+`
 			ORDER BY r.occurred_at, r.id`, c.args...)
@@ -100,14 +93,7 @@ func (db *DB) WriteUsage(ctx context.Context, d *Download, after graph.DownloadP
 
 // ScanUsage gives the records of a file of another format as WriteUsage writes lines.
 func (db *DB) ScanUsage(ctx context.Context, d *Download, after graph.DownloadPlace, f UsageRows) error {
-	return db.usageSnapshot(ctx, d, after, func(tx *sqlx.Tx, c conditions) error {
-		heads, err := usageHeads(ctx, tx, d.Viewer)
-		if err != nil {
-			return err
-		}
-		if err := f.Heads(heads); err != nil {
-			return err
-		}
+	return db.usageSnapshot(ctx, d, after, f.Heads, func(tx *sqlx.Tx, c conditions) error {
 		rows, err := tx.QueryxContext(ctx, `
 			SELECT `+usageColumns.of("r")+`
 			FROM usage_records r
@@ -130,14 +116,12 @@ func (db *DB) ScanUsage(ctx context.Context, d *Download, after graph.DownloadPl
 	})
 }
 
-// usageSnapshot runs do in one snapshot, with the conditions of the records that the file holds.
+// usageSnapshot runs begin and do in one snapshot, with the keys that v sees and the conditions of the records that the file holds.
 func (db *DB) usageSnapshot(ctx context.Context, d *Download, after graph.DownloadPlace,
-	do func(tx *sqlx.Tx, c conditions) error) (err error) {
+	begin func([]UsageHead) error, do func(tx *sqlx.Tx, c conditions) error) (err error) {
 	v := d.Viewer
-	if after.OccurredAt.IsZero() {
-		if err := db.transact(ctx, "note download", func(tx *sqlx.Tx) error { return noteDownload(ctx, tx, d) }); err != nil {
-			return err
-		}
+	if err := db.transact(ctx, "note download", func(tx *sqlx.Tx) error { return noteDownload(ctx, tx, d) }); err != nil {
+		return err
 	}
 	tx, err := db.pool.BeginTxx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
 	if err != nil {
@@ -146,6 +130,13 @@ func (db *DB) usageSnapshot(ctx context.Context, d *Download, after graph.Downlo
 	defer func() { _ = tx.Rollback() }() // nothing was changed
 	if _, err := tx.ExecContext(ctx, `SET LOCAL TimeZone TO 'UTC'`); err != nil {
 		return fault("download usage", err)
+	}
+	heads, err := usageHeads(ctx, tx, v)
+	if err != nil {
+		return fault("download usage", err)
+	}
+	if err := begin(heads); err != nil {
+		return err
 	}
 	c := conditions{text: `r.account_id = $1 AND ` + keyVisible(v, "r.key_id"), args: about(v, v.AccountID())}
 	c.usageMatches(v, v.AccountID(), d.Request.Filter)

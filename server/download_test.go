@@ -252,9 +252,12 @@ func TestDownloadGoesOn(t *testing.T) {
 	}
 	fetch(t, address+"&after=yesterday", http.StatusBadRequest)
 	fetch(t, address+"&after="+url.QueryEscape(d.from.Format(time.RFC3339)), http.StatusBadRequest)
+	for _, moment := range []time.Time{time.Now().Add(time.Minute), time.Now().Add(-61 * time.Minute)} {
+		fetch(t, address+"&"+url.Values{"after": {d.from.Format(time.RFC3339)}, "moment": {moment.Format(time.RFC3339)}}.Encode(), http.StatusBadRequest)
+	}
 }
 
-// TestDownloadIsAudited once for each file, not for each part, without a word about keys.
+// TestDownloadIsAudited once for each file, not for each part, without a word about keys; also when somebody asks for a part only.
 func TestDownloadIsAudited(t *testing.T) {
 	t.Parallel()
 	d := newDownloads(t)
@@ -268,6 +271,12 @@ func TestDownloadIsAudited(t *testing.T) {
 	d.owner.expect(t, `{ account { auditEvents(filter: {actions: [USAGE_DOWNLOADED]}) { nodes { actorLabel summary key { id } changes { field after } } } } }`, nil,
 		fmt.Sprintf(`{"data":{"account":{"auditEvents":{"nodes":[{"actorLabel":%q,"summary":"Downloaded usage.","key":null,"changes":[
 			{"field":"from","after":%q},{"field":"to","after":%q},{"field":"format","after":"CSV"}]}]}}}}`, d.reader.display(), d.from.Format(time.RFC3339), d.to.Format(time.RFC3339)))
+	another, _ := d.address(t, d.reader.client, graph.CSV, graph.Uncompressed)
+	fetch(t, another+"&"+url.Values{"after": {"2000-01-01T00:00:00Z"}, "moment": {header.Get("X-Grantwood-Moment")}}.Encode(), http.StatusOK)
+	events := d.owner.ask(t, `{ account { auditEvents(filter: {actions: [USAGE_DOWNLOADED]}) { nodes { id } } } }`, nil, "account.auditEvents.nodes").([]any)
+	if len(events) != 2 {
+		t.Errorf("two files are %d events", len(events))
+	}
 }
 
 // TestUsageDownloadRefuses what cannot be, before any work.

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -19,6 +20,8 @@ const (
 	downloadsAtOnce = 3
 	// flushTime is how long the reader of a download may take for a part of it.
 	flushTime = 30 * time.Second
+	// goOnWithin is how long somebody may go on with a file as of its moment, and so see what was corrected since.
+	goOnWithin = time.Hour
 	// momentHeader tells which moment a file shows, for going on with it after an interruption.
 	momentHeader = "X-Grantwood-Moment"
 )
@@ -30,7 +33,7 @@ func (s *Server) download(w http.ResponseWriter, r *http.Request) {
 	request, _ := r.Context().Value(requestKey{}).(graph.Request)
 	place, err := placeOf(r, request.At)
 	if err != nil {
-		refuse(w, http.StatusBadRequest, graph.BadUserInput, "To go on with a download, give moment and after as RFC 3339, and reference.")
+		refuse(w, http.StatusBadRequest, graph.BadUserInput, "To go on with a download, give moment, at most an hour ago, and after as RFC 3339, and reference.")
 		return
 	}
 	select {
@@ -78,8 +81,13 @@ func placeOf(r *http.Request, now time.Time) (graph.DownloadPlace, error) {
 	if place.OccurredAt, err = time.Parse(time.RFC3339Nano, query.Get("after")); err != nil {
 		return place, err
 	}
-	place.Moment, err = time.Parse(time.RFC3339Nano, query.Get("moment"))
-	return place, err
+	if place.Moment, err = time.Parse(time.RFC3339Nano, query.Get("moment")); err != nil {
+		return place, err
+	}
+	if place.Moment.After(now) || place.Moment.Before(now.Add(-goOnWithin)) {
+		return place, errors.New("the moment is no recent one")
+	}
+	return place, nil
 }
 
 func (s *Server) stream(ctx context.Context, w *patient, d *db.Download, place graph.DownloadPlace) error {

@@ -13,6 +13,7 @@ CREATE TABLE downloads (
     secret_hash bytea       NOT NULL,
     request     jsonb       NOT NULL,
     expires_at  timestamptz NOT NULL,
+    noted       boolean     NOT NULL DEFAULT false, -- in the audit trail: at the first fetch
     CONSTRAINT downloads_pkey PRIMARY KEY (account_id, download_id),
     CONSTRAINT downloads_one_principal CHECK (num_nonnulls(session_id, token_id, key_id) = 1)
 );
