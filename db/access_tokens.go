@@ -87,8 +87,7 @@ func (db *DB) completeTokens(ctx context.Context, v *graph.Viewer, account graph
 		tokens[row.TokenID] = list[i]
 		creators = appendSet(creators, &row.CreatedBy)
 	}
-	users, err := byID(creators, func(ids []graph.UUID) ([]*graph.User, error) { return db.Users(ctx, v, account, ids) },
-		func(u *graph.User) graph.UUID { return u.UserID })
+	users, err := db.usersByID(ctx, v, account, creators)
 	if err != nil {
 		return nil, err
 	}

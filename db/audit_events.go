@@ -136,13 +136,11 @@ func (db *DB) completeEvents(ctx context.Context, v *graph.Viewer, account graph
 		userIDs, keyIDs = appendSet(userIDs, row.ActorUser, row.UserID), appendSet(keyIDs, row.KeyID)
 		tokenIDs = appendSet(tokenIDs, row.ActorToken)
 	}
-	users, err := byID(userIDs, func(ids []graph.UUID) ([]*graph.User, error) { return db.Users(ctx, v, account, ids) },
-		func(u *graph.User) graph.UUID { return u.UserID })
+	users, err := db.usersByID(ctx, v, account, userIDs)
 	if err != nil {
 		return nil, err
 	}
-	keys, err := byID(keyIDs, func(ids []graph.UUID) ([]*graph.ApiKey, error) { return db.Keys(ctx, v, account, ids) },
-		func(k *graph.ApiKey) graph.UUID { return k.KeyID })
+	keys, err := db.keysByID(ctx, v, account, keyIDs)
 	if err != nil {
 		return nil, err
 	}
@@ -151,7 +149,7 @@ func (db *DB) completeEvents(ctx context.Context, v *graph.Viewer, account graph
 	if err != nil {
 		return nil, err
 	}
-	units, err := byID(unitIDs, func(ids []graph.UUID) ([]*graph.Unit, error) { return db.Units(ctx, v, account, ids) }, unitID)
+	units, err := db.unitsByID(ctx, v, account, unitIDs)
 	if err != nil {
 		return nil, err
 	}
@@ -182,9 +180,24 @@ func (x index[T]) at(id *graph.UUID) *T {
 	return x[*id]
 }
 
+// usersByID, keysByID and unitsByID read what is visible of the objects that others point to.
+func (db *DB) usersByID(ctx context.Context, v *graph.Viewer, account graph.UUID, ids []graph.UUID) (index[graph.User], error) {
+	return byID(ids, func(ids []graph.UUID) ([]*graph.User, error) { return db.Users(ctx, v, account, ids) },
+		func(u *graph.User) graph.UUID { return u.UserID })
+}
+
+func (db *DB) keysByID(ctx context.Context, v *graph.Viewer, account graph.UUID, ids []graph.UUID) (index[graph.ApiKey], error) {
+	return byID(ids, func(ids []graph.UUID) ([]*graph.ApiKey, error) { return db.Keys(ctx, v, account, ids) },
+		func(k *graph.ApiKey) graph.UUID { return k.KeyID })
+}
+
+func (db *DB) unitsByID(ctx context.Context, v *graph.Viewer, account graph.UUID, ids []graph.UUID) (index[graph.Unit], error) {
+	return byID(ids, func(ids []graph.UUID) ([]*graph.Unit, error) { return db.Units(ctx, v, account, ids) }, unitID)
+}
+
 // byID reads the objects with the ids, each once.
 func byID[T any](ids []graph.UUID, read func([]graph.UUID) ([]*T, error), id func(*T) graph.UUID) (index[T], error) {
-	list, err := read(ids)
+	list, err := read(distinct(ids))
 	if err != nil {
 		return nil, err
 	}
@@ -203,4 +216,17 @@ func appendSet(list []graph.UUID, ids ...*graph.UUID) []graph.UUID {
 		}
 	}
 	return list
+}
+
+// distinct gives each id once.
+func distinct(list []graph.UUID) []graph.UUID {
+	seen := make(map[graph.UUID]bool, len(list))
+	var once []graph.UUID
+	for _, id := range list {
+		if !seen[id] {
+			seen[id] = true
+			once = append(once, id)
+		}
+	}
+	return once
 }

@@ -134,13 +134,11 @@ func (db *DB) completeChanges(ctx context.Context, v *graph.Viewer, account grap
 			userIDs, keyIDs = append(userIDs, r.UserID), append(keyIDs, r.KeyID)
 		}
 	}
-	users, err := byID(userIDs, func(ids []graph.UUID) ([]*graph.User, error) { return db.Users(ctx, v, account, ids) },
-		func(u *graph.User) graph.UUID { return u.UserID })
+	users, err := db.usersByID(ctx, v, account, userIDs)
 	if err != nil {
 		return nil, err
 	}
-	keys, err := byID(keyIDs, func(ids []graph.UUID) ([]*graph.ApiKey, error) { return db.Keys(ctx, v, account, ids) },
-		func(k *graph.ApiKey) graph.UUID { return k.KeyID })
+	keys, err := db.keysByID(ctx, v, account, keyIDs)
 	made := make(map[graph.UUID]*graph.GrantChangeConnection, len(pages))
 	for event, page := range pages {
 		whole := graph.Page[graph.GrantChange]{Order: page.Order, Next: page.Next, Previous: page.Previous, Place: (*graph.GrantChange).Cursor}

@@ -88,8 +88,7 @@ func (db *DB) completeInvitations(ctx context.Context, v *graph.Viewer, account 
 		invitations[row.InvitationID] = list[i]
 		inviters = appendSet(inviters, row.InvitedBy)
 	}
-	users, err := byID(inviters, func(ids []graph.UUID) ([]*graph.User, error) { return db.Users(ctx, v, account, ids) },
-		func(u *graph.User) graph.UUID { return u.UserID })
+	users, err := db.usersByID(ctx, v, account, inviters)
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}

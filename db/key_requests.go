@@ -71,17 +71,15 @@ func (db *DB) completeKeyRequests(ctx context.Context, v *graph.Viewer, account 
 	if err != nil {
 		return err
 	}
-	users, err := byID(userIDs, func(ids []graph.UUID) ([]*graph.User, error) { return db.Users(ctx, v, account, ids) },
-		func(u *graph.User) graph.UUID { return u.UserID })
+	users, err := db.usersByID(ctx, v, account, userIDs)
 	if err != nil {
 		return err
 	}
-	keys, err := byID(keyIDs, func(ids []graph.UUID) ([]*graph.ApiKey, error) { return db.Keys(ctx, v, account, ids) },
-		func(k *graph.ApiKey) graph.UUID { return k.KeyID })
+	keys, err := db.keysByID(ctx, v, account, keyIDs)
 	if err != nil {
 		return err
 	}
-	units, err := byID(unitIDs, func(ids []graph.UUID) ([]*graph.Unit, error) { return db.Units(ctx, v, account, ids) }, unitID)
+	units, err := db.unitsByID(ctx, v, account, unitIDs)
 	for _, q := range list {
 		q.Account, q.RequestedBy, q.Unit, q.Key = a, users.at(&q.RequesterID), units.at(q.UnitID), keys.at(q.KeyID)
 	}

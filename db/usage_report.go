@@ -227,27 +227,17 @@ func (db *DB) nameUsageRows(ctx context.Context, v *graph.Viewer, account graph.
 			keyIDs, unitIDs = appendSet(keyIDs, row.KeyID), appendSet(unitIDs, row.UnitID)
 		}
 	}
-	keys, err := byID(distinct(keyIDs), func(ids []graph.UUID) ([]*graph.ApiKey, error) { return db.Keys(ctx, v, account, ids) },
-		func(k *graph.ApiKey) graph.UUID { return k.KeyID })
+	keys, err := db.keysByID(ctx, v, account, keyIDs)
 	if err != nil {
 		return err
 	}
-	units, err := byID(distinct(unitIDs), func(ids []graph.UUID) ([]*graph.Unit, error) { return db.Units(ctx, v, account, ids) }, unitID)
+	units, err := db.unitsByID(ctx, v, account, unitIDs)
 	for _, r := range reports {
 		for _, row := range r.Rows {
 			row.Key, row.Unit = keys.at(row.KeyID), units.at(row.UnitID)
 		}
 	}
 	return err
-}
-
-func distinct(list []graph.UUID) []graph.UUID {
-	seen := map[graph.UUID]bool{}
-	return slices.DeleteFunc(list, func(id graph.UUID) bool {
-		known := seen[id]
-		seen[id] = true
-		return known
-	})
 }
 
 // timeArray gives times as a parameter for timestamptz[].

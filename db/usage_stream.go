@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
 
 	"grantwood/graph"
 )
@@ -24,23 +25,27 @@ const (
 				AND n.occurred_at < timestamptz 'epoch' + (` + replacedMillis + ` + 1) * interval '1 millisecond'))`
 )
 
-// Lines of the formats, after what is the same for all records of a key. Texts that come from outside are quoted; in CSV one that a
-// spreadsheet would take for a formula gets an apostrophe, and so does one that begins with one, so that it can be taken off again.
-const (
-	csvLine  = `concat_ws(',', ` + csvAt + `, r.product, coalesce(r.direction, ''), r.country, r.quantity, ` + costText + `, ` + statusText + `, ` + csvText + `, coalesce(` + csvReplaces + `, ''), ` + csvTags + `)`
-	csvAt    = `btrim(to_json(r.occurred_at)::text, '"'), btrim(to_json(r.recorded_at)::text, '"')`
-	csvText  = `'"' || CASE WHEN left(r.reference, 1) IN ('=', '+', '-', '@', E'\t', E'\r', '''') THEN '''' ELSE '' END || replace(r.reference, '"', '""') || '"'`
-	costText = `trim_scale(r.cost * 0.00000001)::text`
-
-	csvReplaces = `'"' || CASE WHEN left(r.replaces, 1) IN ('=', '+', '-', '@', E'\t', E'\r', '''') THEN '''' ELSE '' END || replace(r.replaces, '"', '""') || '"'`
-	csvTags     = `CASE WHEN r.tags = '{}' THEN '' ELSE '"' || replace(r.tags::text, '"', '""') || '"' END`
-	statusText  = `CASE WHEN r.succeeded THEN 'SUCCEEDED' ELSE 'FAILED' END`
+// Lines of the formats, after what is the same for all records of a key. Texts that come from outside are quoted.
+var (
+	csvLine = `concat_ws(',', btrim(to_json(r.occurred_at)::text, '"'), btrim(to_json(r.recorded_at)::text, '"'), r.product,
+		coalesce(r.direction, ''), r.country, r.quantity, ` + costText + `, ` + statusText + `, ` + csvText("r.reference") + `,
+		coalesce(` + csvText("r.replaces") + `, ''), CASE WHEN r.tags = '{}' THEN '' ELSE '"' || replace(r.tags::text, '"', '""') || '"' END)`
 
 	jsonLine = `'"occurredAt":' || to_json(r.occurred_at)::text || ',"recordedAt":' || to_json(r.recorded_at)::text || ',"product":"' || r.product
 		|| CASE WHEN r.direction IS NULL THEN '","direction":null,"country":"' ELSE '","direction":"' || r.direction || '","country":"' END || r.country
 		|| '","quantity":' || r.quantity || ',"cost":"' || ` + costText + ` || '","status":"' || ` + statusText + ` || '","reference":'
 		|| to_json(r.reference)::text || ',"replaces":' || coalesce(to_json(r.replaces)::text, 'null') || ',"tags":' || r.tags::text || '}'`
 )
+
+const (
+	costText   = `trim_scale(r.cost * 0.00000001)::text`
+	statusText = `CASE WHEN r.succeeded THEN 'SUCCEEDED' ELSE 'FAILED' END`
+)
+
+// csvText quotes a column that is not empty, marked as graph.PlainCell does; null stays null.
+func csvText(column string) string {
+	return `'"' || CASE WHEN strpos(` + pq.QuoteLiteral(graph.FormulaMarks) + `, left(` + column + `, 1)) > 0 THEN '''' ELSE '' END || replace(` + column + `, '"', '""') || '"'`
+}
 
 // UsageHead is what is the same for all records of a key in a file.
 type UsageHead struct {

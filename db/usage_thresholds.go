@@ -98,12 +98,11 @@ func (db *DB) nameThresholds(ctx context.Context, v *graph.Viewer, account graph
 	for _, t := range list {
 		keyIDs, unitIDs = appendSet(keyIDs, t.KeyID), appendSet(unitIDs, t.UnitID)
 	}
-	keys, err := byID(distinct(keyIDs), func(ids []graph.UUID) ([]*graph.ApiKey, error) { return db.Keys(ctx, v, account, ids) },
-		func(k *graph.ApiKey) graph.UUID { return k.KeyID })
+	keys, err := db.keysByID(ctx, v, account, keyIDs)
 	if err != nil {
 		return err
 	}
-	units, err := byID(distinct(unitIDs), func(ids []graph.UUID) ([]*graph.Unit, error) { return db.Units(ctx, v, account, ids) }, unitID)
+	units, err := db.unitsByID(ctx, v, account, unitIDs)
 	for _, t := range list {
 		t.Key, t.Unit = keys.at(t.KeyID), units.at(t.UnitID)
 	}

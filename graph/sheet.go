@@ -123,10 +123,13 @@ func parseCell(text string) (cellState, *time.Time, bool) {
 	return cellKeep, nil, false
 }
 
-// plain marks text that a spreadsheet would take for a formula, also in the wide characters of East Asia, with an apostrophe; and
-// text that begins with one, so that unmarked gives the text back.
-func plain(text string) string {
-	if first, _ := utf8.DecodeRuneInString(text); text != "" && strings.ContainsRune("=+-@\t\r\n＝＋－＠'", first) {
+// FormulaMarks are the characters with which a text begins that spreadsheets take for a formula (OWASP, CSV injection), also in the
+// wide characters of East Asia, and the apostrophe that is put before such a text.
+const FormulaMarks = "=+-@\t\r\n＝＋－＠'"
+
+// PlainCell marks text that begins with one of FormulaMarks with an apostrophe, which can be taken off again.
+func PlainCell(text string) string {
+	if first, _ := utf8.DecodeRuneInString(text); text != "" && strings.ContainsRune(FormulaMarks, first) {
 		return "'" + text
 	}
 	return text
@@ -140,14 +143,14 @@ func WriteSheet(w io.Writer, keys []*ApiKey, users []SheetUser) error {
 	out := csv.NewWriter(w)
 	head, names := []string{"email", "name"}, []string{"", ""}
 	for _, k := range keys {
-		head, names = append(head, plain(k.Key)), append(names, plain(k.Name))
+		head, names = append(head, PlainCell(k.Key)), append(names, PlainCell(k.Name))
 	}
 	if err := errors.Join(out.Write(head), out.Write(names)); err != nil {
 		return err
 	}
 	line := make([]string, len(head))
 	for _, u := range users {
-		line[0], line[1] = plain(u.User.Email), plain(u.User.DisplayName)
+		line[0], line[1] = PlainCell(u.User.Email), PlainCell(u.User.DisplayName)
 		for k := range keys {
 			line[2+k] = cellText(u.Set.rule(k), u.Inherited.Has(k))
 		}

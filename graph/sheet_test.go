@@ -50,7 +50,7 @@ func TestSheetComesBack(t *testing.T) {
 		}
 		for _, u := range users {
 			for _, text := range []string{u.User.Email, u.User.DisplayName} {
-				if marked := plain(text); marked != "" && strings.ContainsAny(marked[:1], "=+-@\t\r\n") || strings.TrimPrefix(marked, "'") != text && marked != text {
+				if marked := PlainCell(text); marked != "" && strings.ContainsAny(marked[:1], "=+-@\t\r\n") || strings.TrimPrefix(marked, "'") != text && marked != text {
 					r.Fatalf("%q is written as %q", text, marked)
 				}
 			}

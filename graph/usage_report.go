@@ -25,11 +25,9 @@ const (
 
 // Limits of a report.
 const (
-	maxReportDays  = 400
-	maxHourlyDays  = 31
-	maxGroupings   = 4
-	MaxReportRows  = 10_000
-	maxReportNamed = 500
+	maxReportDays = 400
+	maxHourlyDays = 31
+	maxGroupings  = 4
 )
 
 // UsageReportInput is the period, grouping and restriction of a report; all restrictions must match.

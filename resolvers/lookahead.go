@@ -138,15 +138,9 @@ func (r *Resolver) lookKeyField(ctx context.Context, keys []*graph.ApiKey, f gra
 	case "viewerGrant":
 		return r.lookOwnGrants(ctx, keys, f)
 	case "usage":
-		s := &siblings[graph.ApiKey, graph.UsageRecordConnection]{all: keys}
-		for _, k := range keys {
-			k.Nested.Put(f.Field, s)
-		}
+		putSiblings[graph.UsageRecordConnection](f, keys, nestedOfKey)
 	case "usageReport":
-		s := &siblings[graph.ApiKey, graph.UsageReport]{all: keys}
-		for _, k := range keys {
-			k.Nested.Put(f.Field, s)
-		}
+		putSiblings[graph.UsageReport](f, keys, nestedOfKey)
 	case "usageThresholds":
 		found, err := r.DB.UsageThresholdsOfKeys(ctx, viewer(ctx), keys)
 		if err != nil {
@@ -158,6 +152,8 @@ func (r *Resolver) lookKeyField(ctx context.Context, keys []*graph.ApiKey, f gra
 	}
 	return nil
 }
+
+func nestedOfKey(k *graph.ApiKey) *graph.Nested { return &k.Nested }
 
 // look reads what the selections want below objects, field by field, for the objects of each account at once.
 func look[T any](ctx context.Context, objects []*T, selections ast.SelectionSet, types []string, account func(*T) graph.UUID,

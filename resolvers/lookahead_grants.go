@@ -47,12 +47,14 @@ func (r *Resolver) hangUpdaters(ctx context.Context, grants []*graph.Grant, f gr
 	if err != nil {
 		return err
 	}
+	found := make(map[graph.UUID]graph.Actor, len(users))
+	for _, u := range users {
+		found[u.UserID] = u
+	}
 	for _, g := range grants {
 		var by graph.Actor
-		for _, u := range users {
-			if g.UpdaterID != nil && u.UserID == *g.UpdaterID {
-				by = u
-			}
+		if g.UpdaterID != nil {
+			by = found[*g.UpdaterID]
 		}
 		g.Nested.Put(f.Field, actor{by})
 	}

@@ -3,6 +3,8 @@ package resolvers
 import (
 	"sync"
 
+	"github.com/99designs/gqlgen/graphql"
+
 	"grantwood/db"
 	"grantwood/graph"
 )
@@ -14,6 +16,14 @@ type siblings[P, C any] struct {
 	all   []*P
 	mu    sync.Mutex
 	pages map[db.Ask]map[graph.UUID]*C
+}
+
+// putSiblings keeps at each of the objects that they are siblings in a field that gives a C.
+func putSiblings[C, P any](f graphql.CollectedField, all []*P, nested func(*P) *graph.Nested) {
+	s := &siblings[P, C]{all: all}
+	for _, o := range all {
+		nested(o).Put(f.Field, s)
+	}
 }
 
 // together gives the page of one object, and reads those of all its siblings when none was read yet. An object without siblings

@@ -24,15 +24,9 @@ func (r *Resolver) lookUnitField(ctx context.Context, units []*graph.Unit, f gra
 	case "apiKeys":
 		return r.hangKeys(ctx, units, f)
 	case "usage":
-		s := &siblings[graph.Unit, graph.UsageRecordConnection]{all: units}
-		for _, u := range units {
-			u.Nested.Put(f.Field, s)
-		}
+		putSiblings[graph.UsageRecordConnection](f, units, nestedOfUnit)
 	case "usageReport":
-		s := &siblings[graph.Unit, graph.UsageReport]{all: units}
-		for _, u := range units {
-			u.Nested.Put(f.Field, s)
-		}
+		putSiblings[graph.UsageReport](f, units, nestedOfUnit)
 	case "usageThresholds":
 		found, err := r.DB.UsageThresholdsOfUnits(ctx, viewer(ctx), units)
 		if err != nil {
@@ -48,6 +42,8 @@ func (r *Resolver) lookUnitField(ctx context.Context, units []*graph.Unit, f gra
 	}
 	return nil
 }
+
+func nestedOfUnit(u *graph.Unit) *graph.Nested { return &u.Nested }
 
 func (r *Resolver) hangAncestors(ctx context.Context, units []*graph.Unit, f graphql.CollectedField) error {
 	above, err := r.DB.AncestorsOf(ctx, viewer(ctx), units)

@@ -79,15 +79,12 @@ func csvHead(h db.UsageHead) []byte {
 	return []byte(h.Key + "," + csvText(h.Name) + "," + csvText(unit) + "," + h.Currency + ",")
 }
 
-// csvText quotes a text. One that a spreadsheet would take for a formula gets an apostrophe (OWASP, CSV injection).
+// csvText quotes a text, which is no formula then.
 func csvText(text string) string {
 	if text == "" {
 		return ""
 	}
-	if strings.ContainsRune("=+-@\t\r'", rune(text[0])) {
-		text = "'" + text
-	}
-	return `"` + strings.ReplaceAll(text, `"`, `""`) + `"`
+	return `"` + strings.ReplaceAll(graph.PlainCell(text), `"`, `""`) + `"`
 }
 
 func jsonHead(h db.UsageHead) ([]byte, error) {

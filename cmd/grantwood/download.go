@@ -178,9 +178,9 @@ func (d *fetching) get(ctx context.Context) error {
 	case res.StatusCode == http.StatusNotFound: // the address has ended
 		return errors.Join(errors.New("the address has ended"), d.ask(ctx))
 	case res.StatusCode >= 500:
-		return fmt.Errorf("fetch: %w", refusalOf(res))
+		return fmt.Errorf("fetch: %w", refusal(res))
 	case res.StatusCode != http.StatusOK:
-		return fmt.Errorf("%w: %w", errRefused, refusalOf(res))
+		return fmt.Errorf("%w: %w", errRefused, refusal(res))
 	}
 	if d.moment == "" {
 		d.moment = res.Header.Get("X-Grantwood-Moment")

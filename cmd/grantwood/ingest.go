@@ -77,7 +77,7 @@ func (c ingestCommand) send(ctx context.Context, name, token string) (refused in
 	}
 	defer func() { _ = res.Body.Close() }()
 	if res.StatusCode != http.StatusOK {
-		return 0, refusalOf(res)
+		return 0, refusal(res)
 	}
 	return readAnswer(res.Body, name, bar)
 }
@@ -103,15 +103,6 @@ func (c ingestCommand) request(ctx context.Context, name, token string, body io.
 	req.Header.Set("Authorization", "Bearer "+token)
 	req.Header.Set("Expect", "100-continue")
 	return req, nil
-}
-
-// refusalOf gives why the server refuses the whole.
-func refusalOf(res *http.Response) error {
-	var body struct{ Errors []struct{ Message string } }
-	if err := json.NewDecoder(io.LimitReader(res.Body, 1<<20)).Decode(&body); err != nil || len(body.Errors) == 0 {
-		return fmt.Errorf("the server answers %s", res.Status)
-	}
-	return errors.New(body.Errors[0].Message)
 }
 
 // ingestLine is a line of the server's answer: about a line that was refused, progress, or the last one.
