@@ -198,14 +198,15 @@ func (db *DB) unitsByID(ctx context.Context, v *graph.Viewer, account graph.UUID
 // byID reads the objects with the ids, each once.
 func byID[T any](ids []graph.UUID, read func([]graph.UUID) ([]*T, error), id func(*T) graph.UUID) (index[T], error) {
 	list, err := read(distinct(ids))
-	if err != nil {
-		return nil, err
-	}
+	return indexOf(list, id), err
+}
+
+func indexOf[T any](list []*T, id func(*T) graph.UUID) index[T] {
 	x := make(index[T], len(list))
 	for _, o := range list {
 		x[id(o)] = o
 	}
-	return x, nil
+	return x
 }
 
 // appendSet adds the ids that are not nil.

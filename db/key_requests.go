@@ -147,9 +147,7 @@ func (db *DB) completePending(ctx context.Context, list []*graph.KeyRequest) err
 
 // inAccounts reads objects that lie in several accounts, for operators: the n-th in the n-th of these.
 func inAccounts[T any](ctx context.Context, db *DB, statement string, accounts, objects []graph.UUID, id func(*T) graph.UUID) (index[T], error) {
-	return byID(objects, func(objects []graph.UUID) ([]*T, error) {
-		var list []*T
-		err := db.pool.SelectContext(ctx, &list, statement, uuidArray(accounts), uuidArray(objects))
-		return list, err
-	}, id)
+	var list []*T
+	err := db.pool.SelectContext(ctx, &list, statement, uuidArray(accounts), uuidArray(objects))
+	return indexOf(list, id), err
 }
