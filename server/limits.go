@@ -44,6 +44,7 @@ func (l limits) MutateOperationContext(ctx context.Context, operation *graphql.O
 		errcode.Set(err, string(graph.Unauthenticated))
 		return err
 	}
+	operation.Stats.SetExtension(costStat, cost)
 	if cost > l.maxCost {
 		err := gqlerror.Errorf("The operation costs more than %d points; ask for smaller pages or fewer fields.", l.maxCost)
 		errcode.Set(err, string(graph.TooComplex))

@@ -7,12 +7,14 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql/handler"
 	"github.com/99designs/gqlgen/graphql/handler/lru"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/validator/rules"
+	"go.opentelemetry.io/otel/trace"
 
 	"grantwood/db"
 	"grantwood/graph/generated"
@@ -40,6 +42,13 @@ type Config struct {
 	Version   string
 	MaxCost   int // largest cost of one operation; DefaultMaxCost when zero
 	Log       *slog.Logger
+	Metrics   *Metrics             // made when nil
+	Sources   Sources              // what else metrics are read from
+	Tracing   trace.TracerProvider // nil: nothing is traced
+	// SlowOperation is how long an operation may run without being logged; DefaultSlowOperation when zero.
+	SlowOperation time.Duration
+	Origins       []string // origins of pages of other sites that may call, as ParseOrigin gives them
+	Proxies       Proxies  // whose word about callers is believed
 }
 
 // Server answers HTTP requests.
@@ -48,6 +57,8 @@ type Server struct {
 	resolver  *resolvers.Resolver
 	routes    http.Handler
 	downloads chan struct{} // holds one for each that runs
+	unread    atomic.Int64  // lines of uploads that were no records
+	retired   atomic.Bool
 	draining  context.Context
 	// Drain ends uploads after the batch that is being added, because the server is going to stop.
 	Drain context.CancelFunc
@@ -57,6 +68,12 @@ type Server struct {
 func New(c Config) *Server {
 	if c.MaxCost == 0 {
 		c.MaxCost = DefaultMaxCost
+	}
+	if c.SlowOperation == 0 {
+		c.SlowOperation = DefaultSlowOperation
+	}
+	if c.Metrics == nil {
+		c.Metrics = NewMetrics(c.Version)
 	}
 	s := &Server{Config: c, resolver: resolvers.New(resolvers.Options{DB: c.DB, Version: c.Version,
 		MaxCost: c.MaxCost, Log: c.Log}), downloads: make(chan struct{}, downloadsAtOnce)}
@@ -72,7 +89,8 @@ func New(c Config) *Server {
 	mux.HandleFunc("GET /invitation", s.invitation)
 	mux.HandleFunc("GET /password", s.password)
 	mux.HandleFunc("GET /{$}", s.welcome)
-	s.routes = s.observed(mux)
+	s.watch()
+	s.routes = s.traced(s.observed(s.shared(mux)))
 	return s
 }
 
@@ -94,6 +112,10 @@ func (s *Server) executor() http.Handler {
 	h.SetValidationRulesFn(withoutSuggestions)
 	h.SetQueryCache(lru.New[*ast.QueryDocument](cachedDocuments))
 	h.Use(limits{maxCost: s.MaxCost, schema: config.Schema})
+	h.Use(eyes{s})
+	if s.Tracing != nil {
+		h.Use(fieldSpans{s})
+	}
 	return h
 }
 

@@ -89,7 +89,7 @@ var listening = regexp.MustCompile(`http://127\.0\.0\.1:\d+`)
 // start runs the program on a free port and waits until it says where it listens.
 func start(t *testing.T, env []string, args ...string) *program {
 	t.Helper()
-	p := &program{cmd: exec.Command(binary, append(args, "--addr", "127.0.0.1:0")...), out: &output{}, done: make(chan error, 1)}
+	p := &program{cmd: exec.Command(binary, append(args, "--addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0")...), out: &output{}, done: make(chan error, 1)}
 	p.cmd.Env = env
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
 	if err := p.cmd.Start(); err != nil {

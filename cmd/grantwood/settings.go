@@ -22,16 +22,21 @@ func (s logSettings) loggerTo(w io.Writer) *slog.Logger {
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(s.LogLevel)) // one of the four
 	options := &slog.HandlerOptions{Level: level}
+	var handler slog.Handler = slog.NewTextHandler(w, options)
 	if s.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(w, options))
+		handler = slog.NewJSONHandler(w, options)
 	}
-	return slog.New(slog.NewTextHandler(w, options))
+	if tracingWanted() {
+		handler = traceHandler{handler}
+	}
+	return slog.New(handler)
 }
 
 // httpSettings say where the server listens and under which address people reach it.
 type httpSettings struct {
+	networkSettings
 	Addr      string `help:"Address to listen on." default:"127.0.0.1:8080" env:"GRANTWOOD_ADDR"`
-	PublicURL string `help:"Address under which people reach the server, for links; http:// and the listening address when empty." env:"GRANTWOOD_PUBLIC_URL"`
+	PublicURL string `help:"Address under which people reach the server, for links; http:// or https:// and the listening address when empty." env:"GRANTWOOD_PUBLIC_URL"`
 	MaxCost   int    `help:"Largest cost of one operation, in points." default:"100000" env:"GRANTWOOD_MAX_COST"`
 }
 
@@ -42,6 +47,9 @@ func (s httpSettings) check() error {
 	}
 	if s.MaxCost < 1 {
 		return fmt.Errorf("--max-cost (GRANTWOOD_MAX_COST) is %d: give a number above 0", s.MaxCost)
+	}
+	if err := s.networkSettings.check(); err != nil {
+		return err
 	}
 	if s.PublicURL == "" {
 		return nil
@@ -56,6 +64,9 @@ func (s httpSettings) check() error {
 func (s httpSettings) publicURL(addr net.Addr) string {
 	if s.PublicURL != "" {
 		return strings.TrimSuffix(s.PublicURL, "/")
+	}
+	if s.tls() {
+		return "https://" + addr.String()
 	}
 	return "http://" + addr.String()
 }
