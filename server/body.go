@@ -7,17 +7,17 @@ import (
 	"time"
 )
 
-// bodyTime is how long a caller may take to send the body of a request, unless its handler gives more time.
-const bodyTime = 30 * time.Second
+// DefaultBodyTime is how long a caller may take to send the body of a request when nothing is set, unless its handler gives more time.
+const DefaultBodyTime = 30 * time.Second
 
 // timeBody gives the caller some time for the body, and takes the limit away when the body has ended: it would end the request that
 // is being answered, however well that goes. http.Server.ReadTimeout cannot do that.
-func timeBody(w http.ResponseWriter, r *http.Request) {
+func (s *Server) timeBody(w http.ResponseWriter, r *http.Request) {
 	if r.Body == nil || r.Body == http.NoBody {
 		return
 	}
 	conn := http.NewResponseController(w)
-	_ = conn.SetReadDeadline(time.Now().Add(bodyTime)) // not every writer has one
+	_ = conn.SetReadDeadline(time.Now().Add(s.BodyTime)) // not every writer has one
 	r.Body = &endingBody{r.Body, conn}
 }
 

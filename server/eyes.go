@@ -107,7 +107,7 @@ func (e eyes) InterceptResponse(ctx context.Context, next graphql.ResponseHandle
 
 // refused counts an operation that did not run. Of what could not be read there is no name.
 func (m *Metrics) refused(operation *graphql.OperationContext, errors gqlerror.List) {
-	name, kind := noName, otherLabel
+	name, kind := otherLabel, otherLabel
 	if operation != nil && operation.Operation != nil {
 		name, kind = m.names.label(operation.Operation.Name), string(operation.Operation.Operation)
 	}

@@ -30,7 +30,7 @@ func (s *Server) observed(next http.Handler) http.Handler {
 			h.Set("Connection", "close")
 		}
 		seen := &statusWriter{ResponseWriter: w, status: http.StatusOK}
-		timeBody(seen, r)
+		s.timeBody(seen, r)
 		s.Metrics.requestsRunning.Inc()
 		defer func() { // also when the answer was broken off
 			took := time.Since(start)

@@ -3,6 +3,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"maps"
@@ -47,8 +48,10 @@ type Config struct {
 	Tracing   trace.TracerProvider // nil: nothing is traced
 	// SlowOperation is how long an operation may run without being logged; DefaultSlowOperation when zero.
 	SlowOperation time.Duration
-	Origins       []string // origins of pages of other sites that may call, as ParseOrigin gives them
-	Proxies       Proxies  // whose word about callers is believed
+	// BodyTime is how long a caller may take to send a body; DefaultBodyTime when zero.
+	BodyTime time.Duration
+	Origins  []string // origins of pages of other sites that may call, as ParseOrigin gives them
+	Proxies  Proxies  // whose word about callers is believed
 }
 
 // Server answers HTTP requests.
@@ -69,9 +72,8 @@ func New(c Config) *Server {
 	if c.MaxCost == 0 {
 		c.MaxCost = DefaultMaxCost
 	}
-	if c.SlowOperation == 0 {
-		c.SlowOperation = DefaultSlowOperation
-	}
+	c.SlowOperation = cmp.Or(c.SlowOperation, DefaultSlowOperation)
+	c.BodyTime = cmp.Or(c.BodyTime, DefaultBodyTime)
 	if c.Metrics == nil {
 		c.Metrics = NewMetrics(c.Version)
 	}
