@@ -42,13 +42,14 @@ func startTracing(ctx context.Context, log *slog.Logger) (_ trace.TracerProvider
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { log.Warn("tracing", "error", err) }))
 	exporter, err := autoexport.NewSpanExporter(ctx)
 	if err != nil {
-		return nil, nil, fmt.Errorf("trace by the settings OTEL_…: %w", err)
+		return nil, nil, fmt.Errorf("OTEL_TRACES_EXPORTER is %q, OTEL_EXPORTER_OTLP_PROTOCOL %q: give otlp or console, and http/protobuf or grpc, or nothing: %w",
+			os.Getenv("OTEL_TRACES_EXPORTER"), os.Getenv("OTEL_EXPORTER_OTLP_PROTOCOL"), err)
 	}
 	// What the settings say comes last, and wins.
 	about, err := resource.New(ctx, resource.WithTelemetrySDK(), resource.WithHost(),
 		resource.WithAttributes(semconv.ServiceName("grantwood"), semconv.ServiceVersion(version)), resource.WithFromEnv())
 	if err != nil && !errors.Is(err, resource.ErrPartialResource) {
-		return nil, nil, fmt.Errorf("trace by the settings OTEL_…: %w", err)
+		return nil, nil, fmt.Errorf("trace by the settings OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME: %w", err)
 	}
 	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(about))
 	log.Info("tracing by OpenTelemetry")
