@@ -1,8 +1,6 @@
 package server
 
 import (
-	"errors"
-	"io"
 	"net/http"
 	"time"
 )
@@ -10,28 +8,11 @@ import (
 // DefaultBodyTime is how long a caller may take to send the body of a request when nothing is set, unless its handler gives more time.
 const DefaultBodyTime = 30 * time.Second
 
-// timeBody gives the caller some time for the body, and takes the limit away when the body has ended: it would end the request that
-// is being answered, however well that goes. http.Server.ReadTimeout cannot do that.
+// timeBody gives the caller some time for the body, whether or not its handler reads it: what is left unread, the server reads before the
+// next request. Once the body has ended the server takes the limit away, so that an answer may take as long as it takes.
 func (s *Server) timeBody(w http.ResponseWriter, r *http.Request) {
 	if r.Body == nil || r.Body == http.NoBody {
 		return
 	}
-	conn := http.NewResponseController(w)
-	_ = conn.SetReadDeadline(time.Now().Add(s.BodyTime)) // not every writer has one
-	r.Body = &endingBody{r.Body, conn}
-}
-
-// endingBody notices the end of a body.
-type endingBody struct {
-	io.ReadCloser
-	conn *http.ResponseController
-}
-
-// Read reads a part of the body.
-func (b *endingBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if errors.Is(err, io.EOF) {
-		_ = b.conn.SetReadDeadline(time.Time{})
-	}
-	return n, err
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.BodyTime)) // not every writer has one
 }
