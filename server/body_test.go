@@ -27,8 +27,12 @@ func TestBodiesHaveATime(t *testing.T) {
 			t.Fatal(err)
 		}
 		_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
-		if _, err := io.ReadAll(conn); err != nil {
+		answer, err := io.ReadAll(conn)
+		if err != nil {
 			t.Errorf("%s: the connection stays open: %v", path, err)
+		}
+		if path == "/graphql" && !strings.HasPrefix(string(answer), "HTTP/1.1 408 ") {
+			t.Errorf("the answer is %s", answer)
 		}
 	}
 }

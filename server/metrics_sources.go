@@ -11,16 +11,9 @@ import (
 // scrapeTimeout is how long the database may take to answer what metrics are read from.
 const scrapeTimeout = 2 * time.Second
 
-// GateState is how it looks at the gate against overload: operations that wait and run now, and how many were refused since the start.
-type GateState struct {
-	Waiting, Running int
-	Refused          int64
-}
-
 // Sources are what other parts of the server count for themselves; each is asked when metrics are read. Those that are nil have no
 // metrics.
 type Sources struct {
-	Gate          func() GateState
 	Subscriptions func() int           // subscriptions that are open
 	Sockets       func() int           // WebSockets that are open
 	OutboxLag     func() time.Duration // age of the oldest event that was not handed on yet
@@ -108,12 +101,9 @@ func (s *Server) sourceMetrics() prometheus.Collector {
 		"sockets":            describe("sockets", "WebSockets that are open."),
 		"outbox_lag_seconds": describe("outbox_lag_seconds", "Age of the oldest event that is not handed on to subscriptions yet."),
 	}, func(send func(string, float64, ...string)) {
-		if s.Sources.Gate != nil {
-			g := s.Sources.Gate()
-			send("gate_waiting", float64(g.Waiting))
-			send("gate_running", float64(g.Running))
-			send("gate_refused_total", float64(g.Refused))
-		}
+		send("gate_waiting", float64(s.gate.waiting.Load()))
+		send("gate_running", float64(s.gate.running.Load()))
+		send("gate_refused_total", float64(s.gate.refused.Load()))
 		if s.Sources.Subscriptions != nil {
 			send("subscriptions", float64(s.Sources.Subscriptions()))
 		}

@@ -30,7 +30,10 @@ func watched(t testing.TB, change func(*server.Config)) watchedAPI {
 	if change != nil {
 		change(&c)
 	}
-	srv := server.New(c)
+	srv, err := server.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
 	h, admin := httptest.NewServer(srv), httptest.NewServer(srv.Admin())
 	t.Cleanup(h.Close)
 	t.Cleanup(admin.Close)
@@ -191,20 +194,19 @@ func TestMetricsOfOthers(t *testing.T) {
 	m.Task(server.Task{Name: "audit_retention", Every: time.Hour}, nil)
 	m.Task(server.Task{Name: "usage_partitions", Every: time.Hour}, context.Canceled)
 	m.Mail("sent")
-	a.counts(t, map[string]float64{`grantwood_gate_waiting`: 3, `grantwood_gate_running`: 2, `grantwood_gate_refused_total`: 7, `grantwood_subscriptions`: 11,
+	a.counts(t, map[string]float64{`grantwood_gate_waiting`: 0, `grantwood_gate_running`: 0, `grantwood_gate_refused_total`: 0, `grantwood_subscriptions`: 11,
 		`grantwood_sockets`: 5, `grantwood_outbox_lag_seconds`: 1.5, `grantwood_task_interval_seconds{task="audit_retention"}`: 3600,
 		`grantwood_task_failures_total{task="audit_retention"}`: 0, `grantwood_task_failures_total{task="usage_partitions"}`: 1,
 		`grantwood_task_last_success_timestamp_seconds{task="usage_partitions"}`: 0, `grantwood_mails_total{outcome="sent"}`: 1})
 	if at := a.metrics(t)[`grantwood_task_last_success_timestamp_seconds{task="audit_retention"}`]; time.Since(time.Unix(int64(at), 0)) > time.Minute {
 		t.Errorf("the task went well at %v", at)
 	}
-	if values := watched(t, nil).metrics(t); values["grantwood_gate_running"] != 0 || len(values) == 0 {
-		t.Errorf("a server without a gate has one: %v", values)
+	if values := watched(t, nil).metrics(t); len(values) == 0 || values["grantwood_sockets"] != 0 {
+		t.Errorf("a server without sockets has some: %v", values)
 	}
 }
 
-var allSources = server.Sources{Gate: func() server.GateState { return server.GateState{Waiting: 3, Running: 2, Refused: 7} },
-	Subscriptions: func() int { return 11 }, Sockets: func() int { return 5 }, OutboxLag: func() time.Duration { return 1500 * time.Millisecond }}
+var allSources = server.Sources{Subscriptions: func() int { return 11 }, Sockets: func() int { return 5 }, OutboxLag: func() time.Duration { return 1500 * time.Millisecond }}
 
 // TestAdminIsApart: metrics and profiles are on the second listener only, health on both, the API on the first only.
 func TestAdminIsApart(t *testing.T) {
@@ -278,4 +280,22 @@ func TestSlowOperations(t *testing.T) {
 	if strings.Contains(log.String(), w.master) || strings.Contains(log.String(), "node(") || strings.Contains(log.String(), w.owner.token) {
 		t.Errorf("the log holds what was asked: %s", log.String())
 	}
+}
+
+// TestMetricsOfTheGate: an operation that is turned away is counted as refused, one that waited by how long.
+func TestMetricsOfTheGate(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a := watched(t, func(c *server.Config) { c.Patience = 300 * time.Millisecond })
+	owner := client{a.api, w.owner.token}
+	leave := a.srv.FillGate()
+	if got := owner.post(t, `query Away { account { name } }`, nil); !onlyErrors(t, got, "UNAVAILABLE") {
+		t.Errorf("%s", got.Body)
+	}
+	time.AfterFunc(100*time.Millisecond, leave)
+	owner.ask(t, `query Late { account { name } }`, nil, "account.name")
+	a.counts(t, map[string]float64{`grantwood_gate_refused_total`: 1, `grantwood_gate_running`: 0, `grantwood_gate_waiting`: 0,
+		`grantwood_operations_total{code="UNAVAILABLE",operation="other",outcome="refused",type="query"}`: 1,
+		`grantwood_operations_total{code="",operation="Late",outcome="ok",type="query"}`:                  1,
+		`grantwood_operation_wait_seconds_count`: 1, `grantwood_operation_wait_seconds_bucket{le="0.05"}`: 0})
 }

@@ -11,10 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/99designs/gqlgen/graphql/handler"
-	"github.com/99designs/gqlgen/graphql/handler/lru"
+	"github.com/99designs/gqlgen/graphql/executor"
 	"github.com/vektah/gqlparser/v2/ast"
-	"github.com/vektah/gqlparser/v2/validator/rules"
 	"go.opentelemetry.io/otel/trace"
 
 	"grantwood/db"
@@ -22,14 +20,12 @@ import (
 	"grantwood/resolvers"
 )
 
-// Limits of a request.
+// Limits of what is not asked by a document.
 const (
-	maxBody          = 1 << 20
-	maxTokens        = 15_000
-	cachedDocuments  = 500
-	operationTimeout = time.Minute // a million grants at once take half of it
-	maxFile          = 64 << 20
-	fileTimeout      = 5 * time.Minute
+	authenticationTimeout = 10 * time.Second
+	operationTimeout      = time.Minute // a million grants at once take half of it
+	maxFile               = 64 << 20
+	fileTimeout           = 5 * time.Minute
 )
 
 // DefaultMaxCost is the largest cost of one operation when nothing is set: a page of 100 users with 20 grants each and
@@ -41,11 +37,20 @@ type Config struct {
 	DB        *db.DB
 	PublicURL string // address under which people reach the server, without a slash at the end
 	Version   string
-	MaxCost   int // largest cost of one operation; DefaultMaxCost when zero
-	Log       *slog.Logger
-	Metrics   *Metrics             // made when nil
-	Sources   Sources              // what else metrics are read from
-	Tracing   trace.TracerProvider // nil: nothing is traced
+	MaxCost   int        // largest cost of one operation; DefaultMaxCost when zero
+	Limits    Limits     // DefaultLimits when zero
+	Rates     RateLimits // none when zero
+	// Patience is how long an operation waits for its turn before it is refused; DefaultPatience when zero.
+	Patience time.Duration
+	// Introspection is IntrospectionAuthenticated when empty.
+	Introspection Introspection
+	// Trusted are documents by their hashes, which run by naming these; with TrustedOnly nothing else runs for people.
+	Trusted     map[string]string
+	TrustedOnly bool
+	Log         *slog.Logger
+	Metrics     *Metrics             // made when nil
+	Sources     Sources              // what else metrics are read from
+	Tracing     trace.TracerProvider // nil: nothing is traced
 	// SlowOperation is how long an operation may run without being logged; DefaultSlowOperation when zero.
 	SlowOperation time.Duration
 	// BodyTime is how long a caller may take to send a body; DefaultBodyTime when zero.
@@ -59,6 +64,7 @@ type Server struct {
 	Config
 	resolver  *resolvers.Resolver
 	routes    http.Handler
+	gate      *gate
 	downloads chan struct{} // holds one for each that runs
 	unread    atomic.Int64  // lines of uploads that were no records
 	retired   atomic.Bool
@@ -67,11 +73,12 @@ type Server struct {
 	Drain context.CancelFunc
 }
 
-// New makes a server.
-func New(c Config) *Server {
-	if c.MaxCost == 0 {
-		c.MaxCost = DefaultMaxCost
-	}
+// New makes a server. A trusted document that is not valid is an error.
+func New(c Config) (*Server, error) {
+	c.MaxCost = cmp.Or(c.MaxCost, DefaultMaxCost)
+	c.Limits = cmp.Or(c.Limits, DefaultLimits)
+	c.Patience = cmp.Or(c.Patience, DefaultPatience)
+	c.Introspection = cmp.Or(c.Introspection, IntrospectionAuthenticated)
 	c.SlowOperation = cmp.Or(c.SlowOperation, DefaultSlowOperation)
 	c.BodyTime = cmp.Or(c.BodyTime, DefaultBodyTime)
 	if c.Metrics == nil {
@@ -80,9 +87,13 @@ func New(c Config) *Server {
 	s := &Server{Config: c, resolver: resolvers.New(resolvers.Options{DB: c.DB, Version: c.Version,
 		MaxCost: c.MaxCost, Log: c.Log}), downloads: make(chan struct{}, downloadsAtOnce)}
 	s.draining, s.Drain = context.WithCancel(context.Background())
+	o, err := s.operations()
+	if err != nil {
+		return nil, err
+	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/usage/records", s.ingestUsage)
-	mux.Handle("/graphql", s.authenticated(operationTimeout, s.executor()))
+	mux.Handle("/graphql", s.authenticated(0, transport{o}))
 	mux.Handle("GET /grants.csv", s.authenticated(fileTimeout, http.HandlerFunc(s.exportGrants)))
 	mux.Handle("POST /grants.csv", s.authenticated(fileTimeout, http.HandlerFunc(s.importGrants)))
 	mux.HandleFunc("GET /healthz", s.healthy)
@@ -93,7 +104,7 @@ func New(c Config) *Server {
 	mux.HandleFunc("GET /{$}", s.welcome)
 	s.watch()
 	s.routes = s.traced(s.observed(s.shared(mux)))
-	return s
+	return s, nil
 }
 
 // ServeHTTP answers a request.
@@ -102,33 +113,22 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.routes.Se
 // Hits is how many hidden objects @visible has caught.
 func (s *Server) Hits() int64 { return s.resolver.Hits() }
 
-func (s *Server) executor() http.Handler {
+func (s *Server) operations() (*operations, error) {
 	config := s.resolver.Config()
 	config.Schema = withoutDefer(generated.NewExecutableSchema(config).Schema())
-	h := handler.New(generated.NewExecutableSchema(config))
-	h.AddTransport(post{})
-	h.SetErrorPresenter(s.resolver.Present)
-	h.SetRecoverFunc(s.resolver.Recover)
-	h.SetParserTokenLimit(maxTokens)
-	h.SetDisableSuggestion(true)
-	h.SetValidationRulesFn(withoutSuggestions)
-	h.SetQueryCache(lru.New[*ast.QueryDocument](cachedDocuments))
-	h.Use(limits{maxCost: s.MaxCost, schema: config.Schema})
-	h.Use(eyes{s})
+	e := executor.New(generated.NewExecutableSchema(config))
+	e.SetErrorPresenter(s.resolver.Present)
+	e.SetRecoverFunc(s.resolver.Recover)
+	e.SetQueryCache(carried{})
+	e.Use(reported{})
+	e.Use(eyes{s})
 	if s.Tracing != nil {
-		h.Use(fieldSpans{s})
+		e.Use(fieldSpans{s})
 	}
-	return h
-}
-
-// withoutSuggestions gives the rules of validation without "did you mean" where SetDisableSuggestion leaves it: it tells the
-// schema to callers who may not see it.
-func withoutSuggestions() *rules.Rules {
-	r := rules.NewDefaultRules()
-	r.ReplaceRule(rules.KnownArgumentNamesRule.Name, rules.KnownArgumentNamesRuleWithoutSuggestions.RuleFunc)
-	r.ReplaceRule(rules.KnownTypeNamesRule.Name, rules.KnownTypeNamesRuleWithoutSuggestions.RuleFunc)
-	r.ReplaceRule(rules.ValuesOfCorrectTypeRule.Name, rules.ValuesOfCorrectTypeRuleWithoutSuggestions.RuleFunc)
-	return r
+	o := &operations{Executor: e, documents: newDocuments(config.Schema, s.Limits), limits: s.Limits, maxCost: s.MaxCost,
+		introspection: s.Introspection, trustedOnly: s.TrustedOnly, buckets: newBuckets(s.Rates), gate: newGate(s.DB.MaxConns(), s.Patience), metrics: s.Metrics}
+	s.gate = o.gate
+	return o, o.documents.trust(s.Trusted)
 }
 
 // withoutDefer gives the schema without @defer, which one answer to one POST cannot serve: what is deferred would be lost.

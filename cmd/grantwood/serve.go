@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"sync"
 	"time"
 
@@ -108,7 +107,7 @@ func migrate(ctx context.Context, d *database, log *slog.Logger) error {
 // server is an error.
 func serve(ctx context.Context, l listeners, d *database, s httpSettings, w watching, log *slog.Logger, jobs ...job) error {
 	defer l.close()
-	srv, err := s.newServer(l.main.Addr(), d, w, log)
+	srv, err := s.server(d, l.main.Addr(), w, log)
 	if err != nil {
 		return err
 	}
@@ -139,15 +138,4 @@ func serve(ctx context.Context, l listeners, d *database, s httpSettings, w watc
 	case <-ctx.Done():
 	}
 	return stopServing(ctx, h, srv, s.DrainDelay, log)
-}
-
-// newServer makes the server that the settings describe.
-func (s httpSettings) newServer(addr net.Addr, d *database, w watching, log *slog.Logger) (*server.Server, error) {
-	origins, err := s.origins()
-	proxies, err2 := s.proxies()
-	if err := errors.Join(err, err2); err != nil {
-		return nil, err
-	}
-	return server.New(server.Config{DB: d.DB, PublicURL: s.publicURL(addr), Version: version, MaxCost: s.MaxCost, Log: log,
-		Metrics: w.metrics, Tracing: w.tracing, SlowOperation: s.SlowOperation, Origins: origins, Proxies: proxies}), nil
 }
