@@ -297,5 +297,5 @@ func TestMetricsOfTheGate(t *testing.T) {
 	a.counts(t, map[string]float64{`grantwood_gate_refused_total`: 1, `grantwood_gate_running`: 0, `grantwood_gate_waiting`: 0,
 		`grantwood_operations_total{code="UNAVAILABLE",operation="other",outcome="refused",type="query"}`: 1,
 		`grantwood_operations_total{code="",operation="Late",outcome="ok",type="query"}`:                  1,
-		`grantwood_operation_wait_seconds_count`: 1, `grantwood_operation_wait_seconds_bucket{le="0.05"}`: 0})
+		`grantwood_operation_wait_seconds_count`:                                                          1, `grantwood_operation_wait_seconds_bucket{le="0.05"}`: 0})
 }

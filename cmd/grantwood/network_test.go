@@ -63,6 +63,9 @@ func TestTLS(t *testing.T) {
 		_ = res.Body.Close()
 		return res
 	}
+	if out, err := run(t, env, "doctor", "--data-dir", dir); err != nil || !strings.Contains(out, "certificate: expires ") {
+		t.Errorf("doctor: %v\n%s", err, out)
+	}
 	res := get("/readyz")
 	if res.ProtoMajor != 2 || res.StatusCode != http.StatusOK || res.Header.Get("Strict-Transport-Security") == "" {
 		t.Errorf("%s %d %v", res.Proto, res.StatusCode, res.Header)
