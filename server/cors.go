@@ -70,17 +70,19 @@ func (s *Server) ownOrigins() []string {
 }
 
 // originAllowed reports whether a page of the origin that a request names may open a socket: there the browser sends its cookie along
-// and asks nobody first. Requests without an Origin come from programs.
+// and asks nobody first. Those of the address that was asked may, but where callers come by TLS no page that came without. Requests without
+// an Origin come from programs.
 func (s *Server) originAllowed(r *http.Request) bool {
-	text := r.Header.Get("Origin")
-	if text == "" {
-		return len(r.Header.Values("Origin")) == 0
+	sent := r.Header.Values("Origin")
+	if len(sent) == 0 {
+		return true
 	}
-	origin, err := ParseOrigin(text)
-	if err != nil {
+	origin, err := ParseOrigin(sent[0])
+	if len(sent) > 1 || err != nil {
 		return false // null, for one
 	}
-	if _, host, _ := strings.Cut(origin, "://"); strings.EqualFold(host, r.Host) {
+	scheme, host, _ := strings.Cut(origin, "://")
+	if strings.EqualFold(host, r.Host) && (scheme == "https" || !s.secure(r)) {
 		return true
 	}
 	return slices.Contains(s.ownOrigins(), origin)

@@ -125,4 +125,15 @@ func TestOriginsOfSockets(t *testing.T) {
 			t.Errorf("%q: %v", origin, got)
 		}
 	}
+	twice := &http.Request{Host: "reached.example", Header: http.Header{"Origin": {listed, listed}}}
+	byTLS := watched(t, func(c *server.Config) { c.PublicURL = "https://grantwood.example" })
+	for origin, allowed := range map[string]bool{"https://grantwood.example": true, "http://grantwood.example": false, "http://reached.example": false, "https://reached.example": true} {
+		r := &http.Request{Host: "reached.example", Header: http.Header{"Origin": {origin}}}
+		if got := byTLS.srv.OriginAllowed(r); got != allowed {
+			t.Errorf("by TLS, %q: %v", origin, got)
+		}
+	}
+	if a.srv.OriginAllowed(twice) {
+		t.Error("two origins are one")
+	}
 }

@@ -171,9 +171,8 @@ func (e eyes) logSlow(ctx context.Context, r *run) {
 	}
 	e.Metrics.slowOperations.Inc()
 	o := r.operation.Operation
-	request, _ := ctx.Value(requestKey{}).(graph.Request)
 	args := []any{"operation", o.Name[:min(len(o.Name), longestName)], "type", string(o.Operation), "sha256", documentHash(r.operation),
-		"ms", milliseconds(took), "request", request.ID}
+		"ms", milliseconds(took), "request", resolvers.ViewerOf(ctx).Request.ID}
 	if cost, known := r.operation.Stats.GetExtension(costStat).(int); known {
 		args = append(args, "cost", cost)
 	}
