@@ -116,9 +116,10 @@ func (l *load) allAnswered(t *testing.T, p *program, before []string) {
 	t.Logf("%d requests answered, %d connections not accepted", len(l.answered), l.refused)
 }
 
-// requestsSoFar are those of which the log tells.
-func requestsSoFar(p *program) []string {
-	var list []string
+// requestsOfOwner are the two that newOwner made. The log tells of a request after its answer.
+func requestsOfOwner(t *testing.T, p *program) (list []string) {
+	t.Helper()
+	eventually(t, "the log tells of the owner's requests", func() bool { return len(answeredLine.FindAllString(p.out.String(), -1)) == 2 })
 	for _, m := range answeredLine.FindAllStringSubmatch(p.out.String(), -1) {
 		list = append(list, m[1])
 	}
@@ -132,7 +133,7 @@ func TestDrainUnderLoad(t *testing.T) {
 	dir := dataDir(t)
 	p := start(t, environment(), "serve", "--data-dir", dir)
 	owner := newOwner(t, p, environment(), "--data-dir", dir)
-	before := requestsSoFar(p)
+	before := requestsOfOwner(t, p)
 	var l load
 	l.begin(t, p, owner, 8)
 	p.stop(t)
@@ -151,7 +152,7 @@ func TestDrainBehindABalancer(t *testing.T) {
 	p := start(t, environment(), "serve", "--data-dir", dir, "--drain-delay", "2s")
 	admin := p.admin(t)
 	owner := newOwner(t, p, environment(), "--data-dir", dir)
-	before := requestsSoFar(p)
+	before := requestsOfOwner(t, p)
 	if got := statusOf(admin + "/readyz"); got != http.StatusOK {
 		t.Errorf("it is not ready: %d", got)
 	}

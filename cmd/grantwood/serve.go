@@ -49,9 +49,6 @@ func (c serveCommand) Run(ctx context.Context) (err error) {
 		return err
 	}
 	log.Info("listening", "address", c.publicURL(l.main.Addr()), "version", version)
-	if l.admin != nil {
-		log.Info("metrics, health and profiles", "address", l.admin.Addr().String())
-	}
 	return serve(ctx, l, d, c.httpSettings, w, log, c.jobs(ctx, d, w.metrics, log)...)
 }
 

@@ -85,6 +85,7 @@ func serveAdmin(ctx context.Context, l net.Listener, srv *server.Server, log *sl
 	if l == nil {
 		return
 	}
+	log.Info("metrics, health and profiles", "address", l.Addr().String())
 	h := newHTTPServer(srv.Admin(), log)
 	defer context.AfterFunc(ctx, func() { _ = h.Close() })()
 	if err := h.Serve(l); !errors.Is(err, http.ErrServerClosed) {
