@@ -93,6 +93,9 @@ func TestTLS(t *testing.T) {
 	pool.AddCert(certificateFiles(t, files, 2))
 	eventually(t, "the new certificate is taken over", func() bool { return get("/healthz").TLS.PeerCertificates[0].SerialNumber.Int64() == 2 })
 	p.stop(t)
+	if strings.Contains(p.out.String(), "level=ERROR") {
+		t.Errorf("an ordinary stop is an error\n%s", p.out)
+	}
 }
 
 // TestAdminListener: a taken address of the second listener ends serve with what to do, and not the demo; an empty one switches it off.

@@ -88,7 +88,7 @@ func serveAdmin(ctx context.Context, l net.Listener, srv *server.Server, log *sl
 	log.Info("metrics, health and profiles", "address", l.Addr().String())
 	h := newHTTPServer(srv.Admin(), log)
 	defer context.AfterFunc(ctx, func() { _ = h.Close() })()
-	if err := h.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	if err := h.Serve(l); ctx.Err() == nil {
 		log.Error("metrics and health are not served any more", "error", err)
 	}
 }
