@@ -40,6 +40,8 @@ type Config struct {
 	Version   string
 	MaxCost   int // largest cost of one operation; DefaultMaxCost when zero
 	Log       *slog.Logger
+	// Playground is the page for people who explore, at /playground; nil for none.
+	Playground http.Handler
 }
 
 // Server answers HTTP requests.
@@ -72,6 +74,10 @@ func New(c Config) *Server {
 	mux.HandleFunc("GET /invitation", s.invitation)
 	mux.HandleFunc("GET /password", s.password)
 	mux.HandleFunc("GET /{$}", s.welcome)
+	if c.Playground != nil {
+		mux.Handle("/playground", c.Playground)
+		mux.Handle("/playground/", c.Playground)
+	}
 	s.routes = s.observed(mux)
 	return s
 }

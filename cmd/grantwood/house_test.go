@@ -31,7 +31,8 @@ var rooms = map[string]struct{ project, libraries []string }{
 		"github.com/vektah/gqlparser/v2", "github.com/klauspost/compress", "github.com/parquet-go/parquet-go"}},
 	"grantwood/mail":          {project: []string{"db", "graph"}, libraries: []string{"github.com/wneessen/go-mail", "golang.org/x/sync"}},
 	"grantwood/mail/mailtest": {libraries: []string{"github.com/emersion/go-smtp", "github.com/emersion/go-sasl"}},
-	"grantwood/cmd/grantwood": {project: []string{"db", "demo", "graph", "mail", "pgembed", "server"}, libraries: []string{"github.com/alecthomas/kong"}},
+	"grantwood/web":           {},
+	"grantwood/cmd/grantwood": {project: []string{"db", "demo", "graph", "mail", "pgembed", "server", "web"}, libraries: []string{"github.com/alecthomas/kong"}},
 }
 
 type goPackage struct {

@@ -12,6 +12,7 @@ import (
 
 	"grantwood/db"
 	"grantwood/server"
+	"grantwood/web"
 )
 
 // drainTimeout is how long running requests may take to finish when the server stops.
@@ -23,6 +24,7 @@ type serveCommand struct {
 	smtpSettings
 	retentionSettings
 	logSettings
+	Playground bool `help:"Serve a page for people who explore, at /playground." env:"GRANTWOOD_PLAYGROUND"`
 }
 
 // Validate refuses settings that cannot work.
@@ -45,8 +47,14 @@ func (c serveCommand) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	var page http.Handler
+	if c.Playground {
+		if page, err = web.Playground(web.Settings{Version: version}); err != nil {
+			return err
+		}
+	}
 	log.Info("listening", "address", c.publicURL(l.Addr()), "version", version)
-	return serve(ctx, l, d, c.httpSettings, log, c.jobs(ctx, d, log)...)
+	return serve(ctx, l, d, c.httpSettings, page, log, c.jobs(ctx, d, log)...)
 }
 
 // jobs are what the server does beside answering requests.
@@ -106,10 +114,10 @@ func listen(addr string) (net.Listener, error) {
 }
 
 // serve answers requests until ctx ends, then finishes those that are running, and the jobs. An end of the private database
-// server is an error.
-func serve(ctx context.Context, l net.Listener, d *database, s httpSettings, log *slog.Logger, jobs ...job) error {
+// server is an error. The playground may be nil.
+func serve(ctx context.Context, l net.Listener, d *database, s httpSettings, playground http.Handler, log *slog.Logger, jobs ...job) error {
 	defer runJobs(ctx, jobs)()
-	srv := server.New(server.Config{DB: d.DB, PublicURL: s.publicURL(l.Addr()), Version: version, MaxCost: s.MaxCost, Log: log})
+	srv := server.New(server.Config{DB: d.DB, PublicURL: s.publicURL(l.Addr()), Version: version, MaxCost: s.MaxCost, Log: log, Playground: playground})
 	h := &http.Server{
 		Handler: srv,
 		// Times against slow callers; none for writing, which would cut long answers.
