@@ -63,8 +63,8 @@ func readFiles(from fs.FS, dir string) (files, error) {
 
 func compress(text []byte) []byte {
 	var out bytes.Buffer
-	w, _ := gzip.NewWriterLevel(&out, gzip.BestCompression) // a level that exists
-	_, _ = w.Write(text)                                    // memory does not fail
+	w := gzip.NewWriter(&out)
+	_, _ = w.Write(text) // memory does not fail
 	_ = w.Close()
 	if out.Len() > len(text)*9/10 {
 		return nil

@@ -1,4 +1,4 @@
-import { useRef, type FormEvent, type ReactNode } from 'react';
+import { useEffect, useRef, type FormEvent, type ReactNode, type RefObject } from 'react';
 import { DropdownMenu, useGraphiQL } from '@graphiql/react';
 import icon from './icon.svg';
 import type { Session } from './session';
@@ -21,10 +21,15 @@ export function Bar({ session, open }: { session: Session; open(example: Example
 }
 
 function Examples({ open }: { open(example: Example): void }) {
+  const chosen = useRef(false);
+  const choose = (example: Example) => {
+    chosen.current = true;
+    open(example);
+  };
   return (
-    <Menu label="Examples">
+    <Menu label="Examples" chosen={chosen}>
       {settings.examples.map((example) => (
-        <DropdownMenu.Item key={example.title} onSelect={() => open(example)} className="gw-item">
+        <DropdownMenu.Item key={example.title} onSelect={() => choose(example)} className="gw-item">
           <span>
             <strong>{example.title}</strong> {madeFor(example)}
           </span>
@@ -40,17 +45,35 @@ function madeFor({ person }: Example): string {
   return name ? `· ${name}` : '';
 }
 
-function Menu({ label, children }: { label: string; children: ReactNode }) {
+// A menu gives the focus back to its button, unless something was chosen that takes the focus elsewhere.
+function Menu({ label, chosen, children }: { label: string; chosen?: RefObject<boolean>; children: ReactNode }) {
+  const closed = (event: Event) => {
+    if (!chosen?.current) return;
+    event.preventDefault();
+    chosen.current = false;
+  };
   return (
     <DropdownMenu>
       <DropdownMenu.Button className="gw-button">
         {label} <span aria-hidden="true">▾</span>
       </DropdownMenu.Button>
-      <DropdownMenu.Content className="gw-menu" align="start">
+      <DropdownMenu.Content className="gw-menu" align="start" onCloseAutoFocus={closed}>
         {children}
       </DropdownMenu.Content>
     </DropdownMenu>
   );
+}
+
+// What had the focus goes when somebody signs in or out; what comes in its place takes it, and not the whole page.
+function useFocusInTurn(): RefObject<HTMLDivElement | null> {
+  const place = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const timer = setTimeout(() => {
+      if (document.activeElement === document.body) place.current?.focus();
+    });
+    return () => clearTimeout(timer);
+  }, []);
+  return place;
 }
 
 // A token in the headers of the tab goes before the session: whoever reads an answer should know whose it is.
@@ -66,8 +89,9 @@ function TokenNote() {
 
 function SignedIn({ session }: { session: Session }) {
   const { caller, busy } = session;
+  const place = useFocusInTurn();
   return (
-    <div className="gw-signed-in">
+    <div className="gw-signed-in" ref={place} tabIndex={-1}>
       <p role="status" title={caller?.email}>
         <strong>{caller?.name}</strong> <span>{caller?.account}</span>
       </p>
@@ -99,6 +123,7 @@ function People({ session, label }: { session: Session; label: string }) {
 function SignIn({ session }: { session: Session }) {
   const email = useRef<HTMLInputElement>(null);
   const password = useRef<HTMLInputElement>(null);
+  const place = useFocusInTurn();
 
   async function submit(event: FormEvent) {
     event.preventDefault();
@@ -108,6 +133,7 @@ function SignIn({ session }: { session: Session }) {
 
   return (
     <form className="gw-sign-in" onSubmit={(event) => void submit(event)} aria-label="Sign in">
+      <div ref={place} tabIndex={-1} />
       {session.error && (
         <p className="gw-error" role="alert" id="sign-in-error">
           {session.error}

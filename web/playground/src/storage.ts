@@ -6,7 +6,7 @@ const kept = new Set(['theme', 'visiblePlugin', 'docExplorerFlex', 'editorFlex',
 const prefix = 'graphiql:';
 const tabs = prefix + 'tabState';
 
-const named = /(\w*(?:password|token|secret)\w*\s*:\s*(?:\[?\w+!?\]?!?\s*=\s*)?)("""[^]*?(?:"""|$)|"(?:\\.|[^"\\\n])*"?)/gi;
+const named = /(\w*(?:password|token|secret|idempotencyKey)\w*\s*:\s*(?:\[?\w+!?\]?!?\s*=\s*)?)("""[^]*?(?:"""|$)|"(?:\\.|[^"\\\n])*"?)/gi;
 const credential = /\bgw[a-z]{1,2}_[\w-]+/g;
 
 /** Takes what looks like a password, token or secret out of the text of an operation. */
@@ -38,6 +38,14 @@ function withoutValues(state: string): string {
   });
 }
 
+// GraphiQL fills the editor from a store of its own for the text in sight; that of the tab is the same.
+function activeText(): string | null {
+  const state = sessionStorage.getItem(tabs);
+  if (!state) return null;
+  const { activeTabIndex, tabs: all } = JSON.parse(state) as { activeTabIndex: number; tabs: StoredTab[] };
+  return all[activeTabIndex]?.query ?? null;
+}
+
 function place(key: string): Storage | undefined {
   if (key === tabs) return sessionStorage;
   return key.startsWith(prefix) && kept.has(key.slice(prefix.length)) ? localStorage : undefined;
@@ -45,7 +53,7 @@ function place(key: string): Storage | undefined {
 
 /** The storage that GraphiQL gets: everything that is not named above is forgotten. */
 export const storage = {
-  getItem: (key: string) => place(key)?.getItem(key) ?? null,
+  getItem: (key: string) => (key === prefix + 'query' ? activeText() : (place(key)?.getItem(key) ?? null)),
   setItem: (key: string, value: string) => place(key)?.setItem(key, key === tabs ? withoutValues(value) : value),
   removeItem: (key: string) => place(key)?.removeItem(key),
   clear() {
