@@ -83,6 +83,5 @@ function useOpen(session: Session) {
     if (queryEditor?.getValue().trim()) addTab();
     queryEditor?.setValue(example.query);
     variableEditor?.setValue(variables);
-    queryEditor?.focus();
   };
 }

@@ -21,13 +21,21 @@ export function Bar({ session, open }: { session: Session; open(example: Example
 }
 
 function Examples({ open }: { open(example: Example): void }) {
+  const editor = useGraphiQL((state) => state.queryEditor);
   const chosen = useRef(false);
   const choose = (example: Example) => {
     chosen.current = true;
     open(example);
   };
+  // The menu holds the focus until it is closed, and gives it back to its button, unless something was chosen.
+  const closed = (event: Event) => {
+    if (!chosen.current) return;
+    chosen.current = false;
+    event.preventDefault();
+    editor?.focus();
+  };
   return (
-    <Menu label="Examples" chosen={chosen}>
+    <Menu label="Examples" closed={closed}>
       {settings.examples.map((example) => (
         <DropdownMenu.Item key={example.title} onSelect={() => choose(example)} className="gw-item">
           <span>
@@ -45,13 +53,7 @@ function madeFor({ person }: Example): string {
   return name ? `· ${name}` : '';
 }
 
-// A menu gives the focus back to its button, unless something was chosen that takes the focus elsewhere.
-function Menu({ label, chosen, children }: { label: string; chosen?: RefObject<boolean>; children: ReactNode }) {
-  const closed = (event: Event) => {
-    if (!chosen?.current) return;
-    event.preventDefault();
-    chosen.current = false;
-  };
+function Menu({ label, closed, children }: { label: string; closed?(event: Event): void; children: ReactNode }) {
   return (
     <DropdownMenu>
       <DropdownMenu.Button className="gw-button">

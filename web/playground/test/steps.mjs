@@ -146,6 +146,7 @@ export const steps = {
   async 'signs the right person in for an example'({ page }) {
     await example(page, /Users × grants/);
     await signedIn(page, 'Olivia Owner');
+    await until('the example is there', async () => /UsersAndGrants/.test(await textOf(page, 'query')));
     await page.keyboard.press('Control+Enter');
     await answers(page, /"totalCount": 25/);
   },
