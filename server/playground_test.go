@@ -3,9 +3,7 @@ package server_test
 import (
 	"bytes"
 	"encoding/json"
-	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"regexp"
 	"strings"
 	"testing"
@@ -84,10 +82,8 @@ func TestPlaygroundIsMounted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := server.New(server.Config{DB: sharedAPI().db, PublicURL: "http://grantwood.example", Version: "test", Log: slog.New(slog.DiscardHandler), Playground: page})
-	h := httptest.NewServer(srv)
+	with, h := newAPIWith(server.Config{DB: sharedAPI().db, PublicURL: "http://grantwood.example", Version: "test", Log: quiet, Playground: page})
 	t.Cleanup(h.Close)
-	with := api{url: h.URL, srv: srv, db: sharedAPI().db}
 	for _, x := range []struct {
 		a      api
 		status int

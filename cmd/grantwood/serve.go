@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"grantwood/db"
-	"grantwood/server"
 	"grantwood/web"
 )
 
@@ -116,8 +115,11 @@ func listen(addr string) (net.Listener, error) {
 // serve answers requests until ctx ends, then finishes those that are running, and the jobs. An end of the private database
 // server is an error. The playground may be nil.
 func serve(ctx context.Context, l net.Listener, d *database, s httpSettings, playground http.Handler, log *slog.Logger, jobs ...job) error {
+	srv, err := s.server(d, l.Addr(), playground, log)
+	if err != nil {
+		return err
+	}
 	defer runJobs(ctx, jobs)()
-	srv := server.New(server.Config{DB: d.DB, PublicURL: s.publicURL(l.Addr()), Version: version, MaxCost: s.MaxCost, Log: log, Playground: playground})
 	h := &http.Server{
 		Handler: srv,
 		// Times against slow callers; none for writing, which would cut long answers.
