@@ -27,7 +27,11 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) welcome(w http.ResponseWriter, _ *http.Request) {
-	text(w, http.StatusOK, "Grantwood "+s.Version+"\n\nThe API is at "+s.PublicURL+"/graphql (POST, JSON).\n")
+	page := "Grantwood " + s.Version + "\n\nThe API is at " + s.PublicURL + "/graphql (POST, JSON).\n"
+	if s.Playground != nil {
+		page += "The playground, to explore it, is at " + s.PublicURL + "/playground.\n"
+	}
+	text(w, http.StatusOK, page)
 }
 
 // invitation tells somebody who opens the link of an invitation how to accept it.

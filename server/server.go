@@ -57,6 +57,8 @@ type Config struct {
 	BodyTime time.Duration
 	Origins  []string // origins of pages of other sites that may call, as ParseOrigin gives them
 	Proxies  Proxies  // whose word about callers is believed
+	// Playground is the page for people who explore, at /playground; nil for none.
+	Playground http.Handler
 }
 
 // Server answers HTTP requests.
@@ -102,6 +104,10 @@ func New(c Config) (*Server, error) {
 	mux.HandleFunc("GET /invitation", s.invitation)
 	mux.HandleFunc("GET /password", s.password)
 	mux.HandleFunc("GET /{$}", s.welcome)
+	if c.Playground != nil {
+		mux.Handle("/playground", c.Playground)
+		mux.Handle("/playground/", c.Playground)
+	}
 	s.watch()
 	s.routes = s.traced(s.observed(s.shared(mux)))
 	return s, nil

@@ -11,6 +11,7 @@ import (
 	"grantwood/demo"
 	"grantwood/mail"
 	"grantwood/pgembed"
+	"grantwood/web"
 )
 
 // Names of databases: one is filled under another name, so that a filling that was broken off is never taken for a whole.
@@ -68,8 +69,12 @@ func (c demoCommand) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	page, err := web.Playground(web.Settings{Version: version, Demo: demoPage()})
+	if err != nil {
+		return err
+	}
 	introduce(c.publicURL(l.main.Addr()), token, u)
-	return serve(ctx, l, d, c.httpSettings, w, log, sendMail(d.DB, mail.Log{Logger: log}, w.metrics, log), keepUsage(d.DB, w.metrics, log),
+	return serve(ctx, l, d, c.httpSettings, w, page, log, sendMail(d.DB, mail.Log{Logger: log}, w.metrics, log), keepUsage(d.DB, w.metrics, log),
 		loadUsage(d, v, u, progress, log))
 }
 
@@ -98,6 +103,15 @@ func (c demoCommand) open(ctx context.Context, w watching, log *slog.Logger) (*d
 		return nil, errors.Join(err, server.Stop())
 	}
 	return openPrivate(ctx, server, demoDatabase, db.Config{Logger: log, SendMail: true, Tracing: w.tracing})
+}
+
+// demoPage is what the playground knows of the demo.
+func demoPage() *web.Demo {
+	d := &web.Demo{Password: demo.Password}
+	for _, p := range demo.People() {
+		d.People = append(d.People, web.Person{Email: p.Email, Name: p.Name, About: p.About})
+	}
+	return d
 }
 
 func (c demoCommand) dir() (string, error) {

@@ -34,7 +34,8 @@ var rooms = map[string]struct{ project, libraries []string }{
 		"go.opentelemetry.io/otel", "go.opentelemetry.io/contrib"}},
 	"grantwood/mail":          {project: []string{"db", "graph"}, libraries: []string{"github.com/wneessen/go-mail", "golang.org/x/sync"}},
 	"grantwood/mail/mailtest": {libraries: []string{"github.com/emersion/go-smtp", "github.com/emersion/go-sasl"}},
-	"grantwood/cmd/grantwood": {project: []string{"db", "demo", "graph", "mail", "pgembed", "server"}, libraries: []string{"github.com/alecthomas/kong",
+	"grantwood/web":           {},
+	"grantwood/cmd/grantwood": {project: []string{"db", "demo", "graph", "mail", "pgembed", "server", "web"}, libraries: []string{"github.com/alecthomas/kong",
 		"go.opentelemetry.io/otel", "go.opentelemetry.io/contrib"}},
 }
 

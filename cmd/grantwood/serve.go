@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"sync"
 	"time"
 
 	"grantwood/db"
 	"grantwood/server"
+	"grantwood/web"
 )
 
 // drainTimeout is how long running requests may take to finish when the server stops.
@@ -21,6 +23,7 @@ type serveCommand struct {
 	smtpSettings
 	retentionSettings
 	logSettings
+	Playground bool `help:"Serve a page for people who explore, at /playground." env:"GRANTWOOD_PLAYGROUND"`
 }
 
 // Validate refuses settings that cannot work.
@@ -48,8 +51,14 @@ func (c serveCommand) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	var page http.Handler
+	if c.Playground {
+		if page, err = web.Playground(web.Settings{Version: version}); err != nil {
+			return err
+		}
+	}
 	log.Info("listening", "address", c.publicURL(l.main.Addr()), "version", version)
-	return serve(ctx, l, d, c.httpSettings, w, log, c.jobs(ctx, d, w.metrics, log)...)
+	return serve(ctx, l, d, c.httpSettings, w, page, log, c.jobs(ctx, d, w.metrics, log)...)
 }
 
 // jobs are what the server does beside answering requests.
@@ -101,10 +110,10 @@ func migrate(ctx context.Context, d *database, log *slog.Logger) error {
 }
 
 // serve answers requests until ctx ends, then finishes those that are running, and the jobs. An end of the private database
-// server is an error.
-func serve(ctx context.Context, l listeners, d *database, s httpSettings, w watching, log *slog.Logger, jobs ...job) error {
+// server is an error. The playground may be nil.
+func serve(ctx context.Context, l listeners, d *database, s httpSettings, w watching, playground http.Handler, log *slog.Logger, jobs ...job) error {
 	defer l.close()
-	srv, err := s.server(d, l.main.Addr(), w, log)
+	srv, err := s.server(d, l.main.Addr(), w, playground, log)
 	if err != nil {
 		return err
 	}

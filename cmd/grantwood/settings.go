@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"strings"
@@ -76,8 +77,8 @@ func (s httpSettings) check() error {
 	return nil
 }
 
-// server makes a server with the settings, which listens on addr.
-func (s httpSettings) server(d *database, addr net.Addr, w watching, log *slog.Logger) (*server.Server, error) {
+// server makes a server with the settings, which listens on addr. The playground may be nil.
+func (s httpSettings) server(d *database, addr net.Addr, w watching, playground http.Handler, log *slog.Logger) (*server.Server, error) {
 	origins, err := s.origins()
 	proxies, err2 := s.proxies()
 	if err := errors.Join(err, err2); err != nil {
@@ -92,7 +93,7 @@ func (s httpSettings) server(d *database, addr net.Addr, w watching, log *slog.L
 		maps.Copy(trusted, documents)
 	}
 	return server.New(server.Config{DB: d.DB, PublicURL: s.publicURL(addr), Version: version, MaxCost: s.MaxCost, Limits: s.Limits, Rates: s.Rates, Patience: s.Patience,
-		Introspection: s.Introspection, Trusted: trusted, TrustedOnly: s.TrustedOnly, Log: log,
+		Introspection: s.Introspection, Trusted: trusted, TrustedOnly: s.TrustedOnly, Playground: playground, Log: log,
 		Metrics: w.metrics, Tracing: w.tracing, SlowOperation: s.SlowOperation, Origins: origins, Proxies: proxies})
 }
 
