@@ -132,7 +132,7 @@ func (s *Server) operations() (*operations, error) {
 		e.Use(fieldSpans{s})
 	}
 	o := &operations{Executor: e, documents: newDocuments(config.Schema, s.Limits), limits: s.Limits, maxCost: s.MaxCost,
-		introspection: s.Introspection, trustedOnly: s.TrustedOnly, buckets: newBuckets(s.Rates), gate: newGate(s.DB.MaxConns(), s.Patience), metrics: s.Metrics}
+		introspection: s.Introspection, trustedOnly: s.TrustedOnly, buckets: newBuckets(s.Rates), gate: newGate(max(1, s.DB.MaxConns()*3/4), s.Patience), metrics: s.Metrics}
 	s.gate = o.gate
 	return o, o.documents.trust(s.Trusted)
 }
