@@ -49,7 +49,7 @@ type Server struct {
 	routes    http.Handler
 	downloads chan struct{} // holds one for each that runs
 	draining  context.Context
-	// Drain ends uploads after the batch that is being added, because the server is going to stop.
+	// Drain ends subscriptions, and uploads after the batch that is being added, because the server is going to stop.
 	Drain context.CancelFunc
 }
 
@@ -58,9 +58,9 @@ func New(c Config) *Server {
 	if c.MaxCost == 0 {
 		c.MaxCost = DefaultMaxCost
 	}
-	s := &Server{Config: c, resolver: resolvers.New(resolvers.Options{DB: c.DB, Version: c.Version,
-		MaxCost: c.MaxCost, Log: c.Log}), downloads: make(chan struct{}, downloadsAtOnce)}
+	s := &Server{Config: c, downloads: make(chan struct{}, downloadsAtOnce)}
 	s.draining, s.Drain = context.WithCancel(context.Background())
+	s.resolver = resolvers.New(resolvers.Options{DB: c.DB, Version: c.Version, MaxCost: c.MaxCost, Log: c.Log, Draining: s.draining})
 	mux := http.NewServeMux()
 	mux.HandleFunc("/usage/records", s.ingestUsage)
 	mux.Handle("/graphql", s.authenticated(operationTimeout, s.executor()))
@@ -93,6 +93,7 @@ func (s *Server) executor() http.Handler {
 	h.SetDisableSuggestion(true)
 	h.SetValidationRulesFn(withoutSuggestions)
 	h.SetQueryCache(lru.New[*ast.QueryDocument](cachedDocuments))
+	h.Use(s.resolver.Subscriptions())
 	h.Use(limits{maxCost: s.MaxCost, schema: config.Schema})
 	return h
 }
