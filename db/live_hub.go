@@ -139,6 +139,7 @@ func (h *hub) run(ctx context.Context) {
 		case <-h.wake:
 		case <-ticker.C:
 			if err := h.poll(ctx); err != nil && ctx.Err() == nil {
+				println("DBGP", err.Error())
 				h.db.log.WarnContext(ctx, "cannot look for live events; tried again", "error", err)
 			}
 		}
@@ -178,6 +179,7 @@ func (h *hub) readHinted(ctx context.Context) {
 	for _, s := range h.takeHinted() {
 		streams.Go(func() error {
 			if err := s.read(ctx, h); err != nil && ctx.Err() == nil {
+				println("DBG", err.Error())
 				h.db.log.WarnContext(ctx, "cannot read live events; tried again", "error", err)
 			}
 			return nil

@@ -13,9 +13,9 @@ func (db *DB) prepareEvents(ctx context.Context, account graph.UUID, entries []*
 	var users, keys []graph.UUID // of pairs
 	touched := map[graph.UUID]bool{}
 	for _, e := range entries {
-		for _, k := range e.row.KeyIDs {
+		for _, k := range e.row.KeyIds {
 			touched[k] = true
-			for _, u := range e.row.UserIDs {
+			for _, u := range e.row.UserIds {
 				users, keys = append(users, u), append(keys, k)
 			}
 		}

@@ -56,12 +56,12 @@ func (db *DB) resume(ctx context.Context, v *graph.Viewer, q LiveQuery) (*resump
 	default:
 		return nil, notAfter()
 	}
-	users := []graph.UUID(row.UserIDs)
+	users := []graph.UUID(row.UserIds)
 	if row.Kind == liveKey {
 		users = []graph.UUID{{}}
 	}
 	done := 0
-	for _, key := range row.KeyIDs {
+	for _, key := range row.KeyIds {
 		for _, user := range users {
 			done++
 			if graph.LiveEventID(id.Account, event, user, key) == id {
@@ -77,7 +77,7 @@ func (db *DB) resumeUsage(ctx context.Context, v *graph.Viewer, id graph.ID, las
 	var rows []struct {
 		EventID  graph.UUID
 		Position int64
-		KeyIDs   uuidList
+		KeyIds   uuidList
 	}
 	err := db.pool.SelectContext(ctx, &rows, `
 		SELECT e.event_id, e.position, e.key_ids
@@ -94,7 +94,7 @@ func (db *DB) resumeUsage(ctx context.Context, v *graph.Viewer, id graph.ID, las
 			continue
 		}
 		for _, w := range rows[:i+1] {
-			for _, key := range w.KeyIDs {
+			for _, key := range w.KeyIds {
 				if graph.LiveEventID(id.Account, id.Object, r.EventID, key) == id {
 					return &resumption{before: r.Position - 1, first: windowRow{r.EventID, r.Position},
 						last: windowRow{last.EventID, last.Position}, key: key}, nil

@@ -29,8 +29,8 @@ type liveRow struct {
 	Position int64
 	At       time.Time
 	Kind     liveKind
-	UserIDs  uuidList
-	KeyIDs   uuidList
+	UserIds  uuidList
+	KeyIds   uuidList
 	Enabled  bool
 
 	UsageRecords   pq.Int64Array
@@ -38,7 +38,7 @@ type liveRow struct {
 	UsageQuantity  pq.Int64Array
 	UsageCost      pq.StringArray
 	UsageNamed     pq.Int64Array
-	UsageIDs       uuidList
+	UsageIds       uuidList
 }
 
 const liveColumns = `e.event_id, e.position, e.at, e.kind, e.user_ids, e.key_ids, e.enabled, e.usage_records, e.usage_succeeded, e.usage_quantity,
@@ -69,8 +69,8 @@ func (l *uuidList) Scan(src any) error {
 
 // sums gives what the event says of each of its keys.
 func (r *liveRow) sums() ([]*liveSum, error) {
-	list, ids := make([]*liveSum, len(r.KeyIDs)), r.UsageIDs
-	for i, key := range r.KeyIDs {
+	list, ids := make([]*liveSum, len(r.KeyIds)), r.UsageIds
+	for i, key := range r.KeyIds {
 		s := &liveSum{key: key, records: r.UsageRecords[i], succeeded: r.UsageSucceeded[i], quantity: r.UsageQuantity[i]}
 		if _, ok := s.cost.SetString(r.UsageCost[i], 10); !ok {
 			return nil, fmt.Errorf("read cost %s of a live event", strconv.Quote(r.UsageCost[i]))

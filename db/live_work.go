@@ -77,7 +77,7 @@ func (s *Subscription) read(ctx context.Context, w *liveWork, now time.Time) err
 
 // pairsOf gives the pairs of an event that concern v; when the subscription goes on within the event, those after it.
 func (s *Subscription) pairsOf(v *graph.Viewer, row *liveRow) []Pair {
-	users := []graph.UUID(row.UserIDs)
+	users := []graph.UUID(row.UserIds)
 	if s.query.Topic == TopicKeys {
 		if row.Kind != liveKey {
 			return nil
@@ -88,7 +88,7 @@ func (s *Subscription) pairsOf(v *graph.Viewer, row *liveRow) []Pair {
 	}
 	after := s.resumed.in(row.EventID)
 	var pairs []Pair
-	for _, key := range row.KeyIDs {
+	for _, key := range row.KeyIds {
 		for _, user := range users {
 			switch {
 			case after > 0:
