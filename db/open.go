@@ -94,6 +94,9 @@ func Open(c Config) (*DB, error) {
 	return db, nil
 }
 
+// MaxConns is how many connections the pool has at most.
+func (db *DB) MaxConns() int { return db.pool.Stats().MaxOpenConnections }
+
 // Close ends subscriptions, waits for what was left for later, and ends all connections.
 func (db *DB) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), laterLimit)
