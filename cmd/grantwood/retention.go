@@ -65,9 +65,24 @@ func keepUsage(d *db.DB, log *slog.Logger) job {
 	}
 }
 
+// forgetLive is a job that removes live events that no subscription can go on from any more: at the start and four times an hour.
+// Several servers may do it.
+func forgetLive(d *db.DB, log *slog.Logger) job {
+	return func(ctx context.Context) {
+		every(ctx, 15*time.Minute, func() {
+			if _, err := d.ForgetLiveEvents(ctx, time.Now()); err != nil && ctx.Err() == nil {
+				log.ErrorContext(ctx, "old live events stay; tried again", "error", err)
+			}
+		})
+	}
+}
+
 // daily does something now and once a day until ctx ends.
-func daily(ctx context.Context, do func()) {
-	ticker := time.NewTicker(24 * time.Hour)
+func daily(ctx context.Context, do func()) { every(ctx, 24*time.Hour, do) }
+
+// every does something now and then once in a while until ctx ends.
+func every(ctx context.Context, while time.Duration, do func()) {
+	ticker := time.NewTicker(while)
 	defer ticker.Stop()
 	for {
 		do()

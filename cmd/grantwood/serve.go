@@ -53,7 +53,7 @@ func (c serveCommand) jobs(ctx context.Context, d *database, log *slog.Logger) [
 	if can, err := d.CanRewriteTrail(ctx); err == nil && can {
 		log.Warn(openTrail)
 	}
-	list := []job{forget(d.DB, c.retentionSettings, log), keepUsage(d.DB, log)}
+	list := []job{forget(d.DB, c.retentionSettings, log), keepUsage(d.DB, log), forgetLive(d.DB, log)}
 	if c.smtpSettings.on() {
 		log.Info("sending mail", "server", c.transport().String())
 		list = append(list, sendMail(d.DB, c.transport(), log))
