@@ -54,6 +54,7 @@ func BenchmarkLive(b *testing.B) {
 	}
 	held := heap() - before
 	var took []time.Duration
+	used := cpu(b, pool)
 	for i := range max(b.N, 20) {
 		time.Sleep(50 * time.Millisecond)
 		c.owner.Request = now()
@@ -67,7 +68,9 @@ func BenchmarkLive(b *testing.B) {
 		}
 		took = append(took, last.Sub(start))
 	}
+	used = cpu(b, pool) - used
 	slices.Sort(took)
+	b.ReportMetric(used.Seconds()*1000/float64(len(took)), "cpu-ms/event")
 	b.ReportMetric(float64(held)/(1<<20), "MiB")
 	b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "ms-median")
 	b.ReportMetric(float64(took[len(took)-1].Microseconds())/1000, "ms-worst")
