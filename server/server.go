@@ -71,7 +71,7 @@ type Server struct {
 	unread    atomic.Int64  // lines of uploads that were no records
 	retired   atomic.Bool
 	draining  context.Context
-	// Drain ends uploads after the batch that is being added, because the server is going to stop.
+	// Drain ends subscriptions, and uploads after the batch that is being added, because the server is going to stop.
 	Drain context.CancelFunc
 }
 
@@ -86,9 +86,9 @@ func New(c Config) (*Server, error) {
 	if c.Metrics == nil {
 		c.Metrics = NewMetrics(c.Version)
 	}
-	s := &Server{Config: c, resolver: resolvers.New(resolvers.Options{DB: c.DB, Version: c.Version,
-		MaxCost: c.MaxCost, Log: c.Log}), downloads: make(chan struct{}, downloadsAtOnce)}
+	s := &Server{Config: c, downloads: make(chan struct{}, downloadsAtOnce)}
 	s.draining, s.Drain = context.WithCancel(context.Background())
+	s.resolver = resolvers.New(resolvers.Options{DB: c.DB, Version: c.Version, MaxCost: c.MaxCost, Log: c.Log, Draining: s.draining})
 	o, err := s.operations()
 	if err != nil {
 		return nil, err
@@ -131,6 +131,7 @@ func (s *Server) operations() (*operations, error) {
 	if s.Tracing != nil {
 		e.Use(fieldSpans{s})
 	}
+	e.Use(s.resolver.Subscriptions())
 	o := &operations{Executor: e, documents: newDocuments(config.Schema, s.Limits), limits: s.Limits, maxCost: s.MaxCost,
 		introspection: s.Introspection, trustedOnly: s.TrustedOnly, buckets: newBuckets(s.Rates), gate: newGate(max(1, s.DB.MaxConns()*3/4), s.Patience), metrics: s.Metrics}
 	s.gate = o.gate

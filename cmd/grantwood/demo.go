@@ -74,7 +74,7 @@ func (c demoCommand) Run(ctx context.Context) (err error) {
 		return err
 	}
 	introduce(c.publicURL(l.main.Addr()), token, u)
-	return serve(ctx, l, d, c.httpSettings, w, page, log, sendMail(d.DB, mail.Log{Logger: log}, w.metrics, log), keepUsage(d.DB, w.metrics, log),
+	return serve(ctx, l, d, c.httpSettings, w, page, log, sendMail(d.DB, mail.Log{Logger: log}, w.metrics, log), keepUsage(d.DB, w.metrics, log), forgetLive(d.DB, w.metrics, log),
 		loadUsage(d, v, u, progress, log))
 }
 

@@ -73,11 +73,33 @@ func keepUsage(d *db.DB, m *server.Metrics, log *slog.Logger) job {
 	}
 }
 
-const day = 24 * time.Hour
+// forgetLive is a job that removes live events that no subscription can go on from any more: at the start and four times an hour.
+// Several servers may do it.
+func forgetLive(d *db.DB, m *server.Metrics, log *slog.Logger) job {
+	return func(ctx context.Context) {
+		every(ctx, quarter, func() {
+			_, err := d.ForgetLiveEvents(ctx, time.Now())
+			if ctx.Err() == nil {
+				m.Task(server.Task{Name: "live_retention", Every: quarter}, err)
+			}
+			if err != nil && ctx.Err() == nil {
+				log.ErrorContext(ctx, "old live events stay; tried again", "error", err)
+			}
+		})
+	}
+}
+
+const (
+	day     = 24 * time.Hour
+	quarter = 15 * time.Minute
+)
 
 // daily does something now and once a day until ctx ends.
-func daily(ctx context.Context, do func()) {
-	ticker := time.NewTicker(day)
+func daily(ctx context.Context, do func()) { every(ctx, day, do) }
+
+// every does something now and then once in a while until ctx ends.
+func every(ctx context.Context, while time.Duration, do func()) {
+	ticker := time.NewTicker(while)
 	defer ticker.Stop()
 	for {
 		do()

@@ -66,7 +66,7 @@ func (c serveCommand) jobs(ctx context.Context, d *database, m *server.Metrics, 
 	if can, err := d.CanRewriteTrail(ctx); err == nil && can {
 		log.Warn(openTrail)
 	}
-	list := []job{forget(d.DB, c.retentionSettings, m, log), keepUsage(d.DB, m, log)}
+	list := []job{forget(d.DB, c.retentionSettings, m, log), keepUsage(d.DB, m, log), forgetLive(d.DB, m, log)}
 	if c.smtpSettings.on() {
 		log.Info("sending mail", "server", c.transport().String())
 		list = append(list, sendMail(d.DB, c.transport(), m, log))
