@@ -24,14 +24,18 @@ type requestKey struct{}
 func (s *Server) observed(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
-		request := graph.Request{ID: rand.Text(), Address: addressOf(r), At: start.UTC().Truncate(time.Microsecond),
-			Links: graph.Links(s.PublicURL)}
+		request := s.newRequest(addressOf(r))
 		w.Header().Set("X-Request-Id", request.ID)
 		seen := &statusWriter{ResponseWriter: w, status: http.StatusOK}
 		next.ServeHTTP(seen, r.WithContext(context.WithValue(r.Context(), requestKey{}, request)))
 		s.Log.InfoContext(r.Context(), "request", "method", r.Method, "path", r.URL.Path, "status", seen.status,
 			"ms", float64(time.Since(start).Microseconds())/1000, "request", request.ID)
 	})
+}
+
+// newRequest says when and from where an operation comes: of a request, or of a message on a socket.
+func (s *Server) newRequest(address string) graph.Request {
+	return graph.Request{ID: rand.Text(), Address: address, At: time.Now().UTC().Truncate(time.Microsecond), Links: graph.Links(s.PublicURL)}
 }
 
 type statusWriter struct {

@@ -40,6 +40,9 @@ type Config struct {
 	Version   string
 	MaxCost   int // largest cost of one operation; DefaultMaxCost when zero
 	Log       *slog.Logger
+	// MaxSockets and MaxSocketsPerAddress bound the sockets of the process and those of one address, or one /64 of IPv6;
+	// DefaultMaxSockets and DefaultMaxSocketsPerAddress when zero.
+	MaxSockets, MaxSocketsPerAddress int
 }
 
 // Server answers HTTP requests.
@@ -48,8 +51,10 @@ type Server struct {
 	resolver  *resolvers.Resolver
 	routes    http.Handler
 	downloads chan struct{} // holds one for each that runs
+	sockets   *sockets
 	draining  context.Context
-	// Drain ends uploads after the batch that is being added, because the server is going to stop.
+	// Drain ends uploads after the batch that is being added, and sockets after what they were asked, because the server is
+	// going to stop.
 	Drain context.CancelFunc
 }
 
@@ -61,9 +66,11 @@ func New(c Config) *Server {
 	s := &Server{Config: c, resolver: resolvers.New(resolvers.Options{DB: c.DB, Version: c.Version,
 		MaxCost: c.MaxCost, Log: c.Log}), downloads: make(chan struct{}, downloadsAtOnce)}
 	s.draining, s.Drain = context.WithCancel(context.Background())
+	s.sockets = newSockets(s)
 	mux := http.NewServeMux()
 	mux.HandleFunc("/usage/records", s.ingestUsage)
-	mux.Handle("/graphql", s.authenticated(operationTimeout, s.executor()))
+	executor := s.executor()
+	mux.Handle("/graphql", s.graphql(executor, s.authenticated(operationTimeout, executor)))
 	mux.Handle("GET /grants.csv", s.authenticated(fileTimeout, http.HandlerFunc(s.exportGrants)))
 	mux.Handle("POST /grants.csv", s.authenticated(fileTimeout, http.HandlerFunc(s.importGrants)))
 	mux.HandleFunc("GET /healthz", s.healthy)
@@ -86,6 +93,7 @@ func (s *Server) executor() http.Handler {
 	config := s.resolver.Config()
 	config.Schema = withoutDefer(generated.NewExecutableSchema(config).Schema())
 	h := handler.New(generated.NewExecutableSchema(config))
+	h.AddTransport(s.sockets)
 	h.AddTransport(post{})
 	h.SetErrorPresenter(s.resolver.Present)
 	h.SetRecoverFunc(s.resolver.Recover)

@@ -28,7 +28,7 @@ var rooms = map[string]struct{ project, libraries []string }{
 	"grantwood/resolvers": {project: []string{"db", "graph", "graph/generated", "graph/scalar"}, libraries: []string{"github.com/99designs/gqlgen",
 		"github.com/vektah/gqlparser/v2", "github.com/go-playground/validator/v10"}},
 	"grantwood/server": {project: []string{"db", "graph", "graph/generated", "graph/scalar", "resolvers"}, libraries: []string{"github.com/99designs/gqlgen",
-		"github.com/vektah/gqlparser/v2", "github.com/klauspost/compress", "github.com/parquet-go/parquet-go"}},
+		"github.com/vektah/gqlparser/v2", "github.com/coder/websocket", "github.com/klauspost/compress", "github.com/parquet-go/parquet-go"}},
 	"grantwood/mail":          {project: []string{"db", "graph"}, libraries: []string{"github.com/wneessen/go-mail", "golang.org/x/sync"}},
 	"grantwood/mail/mailtest": {libraries: []string{"github.com/emersion/go-smtp", "github.com/emersion/go-sasl"}},
 	"grantwood/cmd/grantwood": {project: []string{"db", "demo", "graph", "mail", "pgembed", "server"}, libraries: []string{"github.com/alecthomas/kong"}},
