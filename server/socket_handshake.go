@@ -163,4 +163,3 @@ func network(address string) string {
 	p, _ := a.WithZone("").Prefix(64)
 	return p.String()
 }
-
