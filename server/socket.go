@@ -213,9 +213,8 @@ func (k *socket) beat() {
 	ctx, cancel := context.WithTimeout(context.Background(), k.times.pong)
 	defer cancel()
 	if k.conn.Ping(ctx) != nil {
-		if k.life.Err() == nil {
-			k.count(func(c *SocketCounts) { c.Dead++ })
-			k.cut("no answer to a ping")
+		if ctx.Err() != nil {
+			k.cut("no answer to a ping", func(c *SocketCounts) { c.Dead++ })
 		}
 		return
 	}
@@ -261,15 +260,14 @@ func (k *socket) send(e envelope) bool {
 	text, err := json.Marshal(e)
 	if err != nil {
 		k.Log.ErrorContext(k.life, "message not written", "error", err)
-		k.cut("a message that is not JSON")
+		k.end(websocket.StatusInternalError, "Something went wrong")
 		return false
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), k.times.write)
 	defer cancel()
 	if err := k.conn.Write(ctx, websocket.MessageText, text); err != nil {
-		if errors.Is(err, context.DeadlineExceeded) && k.life.Err() == nil {
-			k.count(func(c *SocketCounts) { c.Slow++ })
-			k.cut("the peer does not read")
+		if errors.Is(err, context.DeadlineExceeded) {
+			k.cut("the peer does not read", func(c *SocketCounts) { c.Slow++ })
 		}
 		return false
 	}
@@ -285,28 +283,36 @@ func (k *socket) end(code websocket.StatusCode, reason string) {
 	}
 }
 
-// cut closes the socket of a peer that is told nothing, because it does not read.
-func (k *socket) cut(reason string) {
-	k.stopWorking(closing{websocket.StatusAbnormalClosure, reason})
+// cut closes the socket of a peer that is told nothing, because it does not read, and counts it once.
+func (k *socket) cut(reason string, counted func(*SocketCounts)) {
+	if k.stopWorking(closing{websocket.StatusAbnormalClosure, reason}) {
+		k.count(counted)
+	}
 	go func() { _ = k.conn.CloseNow() }() // it waits for the goroutine that reads, which may be this one
 }
 
-// stopWorking notes the first reason and ends all operations without a word: the peer shall start them again elsewhere.
-func (k *socket) stopWorking(why closing) {
+// stopWorking ends all operations without a word: the peer shall start them again elsewhere. It notes the first reason, or
+// the first in words after one without, which is that of the connection, and reports whether that is this one.
+func (k *socket) stopWorking(why closing) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.life.Err() == nil {
+	noted := k.life.Err() == nil || k.why == closing{code: why.code} && why.reason != ""
+	if noted {
 		k.why = why
 	}
 	k.timer.Stop()
 	k.cancel()
+	return noted
 }
 
 // gone gives everything back when nobody reads any more.
 func (k *socket) gone() {
 	k.stopWorking(closing{code: websocket.StatusAbnormalClosure})
 	_ = k.conn.CloseNow()
-	k.forget(k, k.why.code)
-	k.Log.Info("socket closed", "address", k.address, "code", int(k.why.code), "reason", k.why.reason,
+	k.mu.Lock()
+	why := k.why
+	k.mu.Unlock()
+	k.forget(k, why.code)
+	k.Log.Info("socket closed", "address", k.address, "code", int(why.code), "reason", why.reason,
 		"seconds", int(time.Since(k.opened).Seconds()))
 }
