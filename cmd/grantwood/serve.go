@@ -109,7 +109,8 @@ func listen(addr string) (net.Listener, error) {
 // server is an error.
 func serve(ctx context.Context, l net.Listener, d *database, s httpSettings, log *slog.Logger, jobs ...job) error {
 	defer runJobs(ctx, jobs)()
-	srv := server.New(server.Config{DB: d.DB, PublicURL: s.publicURL(l.Addr()), Version: version, MaxCost: s.MaxCost, Log: log})
+	srv := server.New(server.Config{DB: d.DB, PublicURL: s.publicURL(l.Addr()), Version: version, MaxCost: s.MaxCost, Log: log,
+		MaxSockets: s.MaxSockets, MaxSocketsPerAddress: s.MaxSocketsPerAddress})
 	h := &http.Server{
 		Handler: srv,
 		// Times against slow callers; none for writing, which would cut long answers.
@@ -136,5 +137,6 @@ func serve(ctx context.Context, l net.Listener, d *database, s httpSettings, log
 	if err := h.Shutdown(drain); err != nil {
 		return fmt.Errorf("stop: %w", err)
 	}
+	srv.WaitForSockets(drain) // Shutdown knows nothing of them
 	return nil
 }

@@ -33,6 +33,9 @@ type httpSettings struct {
 	Addr      string `help:"Address to listen on." default:"127.0.0.1:8080" env:"GRANTWOOD_ADDR"`
 	PublicURL string `help:"Address under which people reach the server, for links; http:// and the listening address when empty." env:"GRANTWOOD_PUBLIC_URL"`
 	MaxCost   int    `help:"Largest cost of one operation, in points." default:"100000" env:"GRANTWOOD_MAX_COST"`
+
+	MaxSockets           int `help:"Most WebSockets at once." default:"10000" env:"GRANTWOOD_MAX_SOCKETS"`
+	MaxSocketsPerAddress int `help:"Most WebSockets at once from one address, or one /64 of IPv6." default:"2000" env:"GRANTWOOD_MAX_SOCKETS_PER_ADDRESS"`
 }
 
 // check refuses settings that cannot work, with what to do.
@@ -42,6 +45,10 @@ func (s httpSettings) check() error {
 	}
 	if s.MaxCost < 1 {
 		return fmt.Errorf("--max-cost (GRANTWOOD_MAX_COST) is %d: give a number above 0", s.MaxCost)
+	}
+	if s.MaxSockets < 1 || s.MaxSocketsPerAddress < 1 {
+		return fmt.Errorf("--max-sockets (GRANTWOOD_MAX_SOCKETS) is %d and --max-sockets-per-address %d: give numbers above 0",
+			s.MaxSockets, s.MaxSocketsPerAddress)
 	}
 	if s.PublicURL == "" {
 		return nil
