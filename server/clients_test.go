@@ -1,0 +1,42 @@
+package server_test
+
+import (
+	"encoding/json"
+	"testing"
+
+	"grantwood/graph"
+	"grantwood/server"
+)
+
+// clientWorld is an account with what a dashboard shows, as the scripts in web/clients are told of it.
+func clientWorld(t *testing.T) (env []string) {
+	t.Helper()
+	w := newWorld(t)
+	key := w.key(t, "Europe")
+	w.key(t, "Asia")
+	w.key(t, "America")
+	u := w.user(t, invitee{role: graph.RoleReporting, keys: []string{key}})
+	w.used(t, key, "one")
+	ids, err := json.Marshal(map[string]string{"user": u.id, "key": key, "account": w.account, "master": w.master})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []string{"GRANTWOOD_URL=" + sharedAPI().url, "GRANTWOOD_TOKEN=" + w.owner.token, "GRANTWOOD_IDS=" + string(ids)}
+}
+
+// TestClients runs the public clients of web/clients against the server.
+func TestClients(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"apollo", "codegen", "graphql-http", "graphql-ws", "relay", "urql"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server.RunClient(t, name, clientWorld(t)...)
+		})
+	}
+	for _, name := range []string{"graphql-ws-streams", "subscriptions-transport-ws"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server.RunClient(t, name, append(clientWorld(t), server.Stages(t)...)...)
+		})
+	}
+}
