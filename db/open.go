@@ -90,6 +90,9 @@ func Open(c Config) (*DB, error) {
 		ingesting: semaphore.NewWeighted(int64(max(1, c.MaxConns/2)))}, nil
 }
 
+// MaxConns is how many connections the pool has at most.
+func (db *DB) MaxConns() int { return db.pool.Stats().MaxOpenConnections }
+
 // Close waits for what was left for later, and ends all connections.
 func (db *DB) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), laterLimit)

@@ -19,6 +19,10 @@ const (
 	AccountSuspended Code = "ACCOUNT_SUSPENDED"
 	Unavailable      Code = "UNAVAILABLE"
 	Internal         Code = "INTERNAL"
+
+	ParseFailed            Code = "GRAPHQL_PARSE_FAILED"
+	ValidationFailed       Code = "GRAPHQL_VALIDATION_FAILED"
+	PersistedQueryNotFound Code = "PERSISTED_QUERY_NOT_FOUND"
 )
 
 // UserErrorCode is a Code that a mutation returns in `userErrors`.

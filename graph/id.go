@@ -160,12 +160,9 @@ func (id ID) MarshalGQL(w io.Writer) {
 	_, _ = w.Write(text)
 }
 
-// UnmarshalGQL reads an ID. A string that is not an ID gives the zero ID; anything but a string is an error.
+// UnmarshalGQL reads an ID. A string that is not an ID gives the zero ID, and so does a whole number, which GraphQL lets stand for one.
 func (id *ID) UnmarshalGQL(v any) error {
-	text, ok := v.(string)
-	if !ok {
-		return &Error{Code: BadUserInput, Message: "an ID is a string"}
-	}
+	text, _ := v.(string)
 	*id = ParseID(text)
 	return nil
 }

@@ -79,6 +79,9 @@ func (c *Caller) retryAfter(wait time.Duration) {
 	}
 }
 
+// RetryAfter tells the transport of the operation that its caller has to wait.
+func RetryAfter(ctx context.Context, wait time.Duration) { caller(ctx).retryAfter(wait) }
+
 // violated notes a broken rule of an argument below a root field of a mutation.
 func (c *Caller) violated(rootField string, e *graph.Error) {
 	c.mu.Lock()

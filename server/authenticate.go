@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"crypto/rand"
-	"math"
 	"net"
 	"net/http"
 	"strconv"
@@ -60,20 +59,26 @@ func addressOf(r *http.Request) string {
 	return host
 }
 
-// authenticated finds out who is calling, and gives the request some time. A database that does not answer is UNAVAILABLE, never
+// authenticated finds out who is calling, and gives the request some time, or as much as it wants when limit is zero. A database that does not answer is UNAVAILABLE, never
 // "not signed in".
 func (s *Server) authenticated(limit time.Duration, next http.Handler) http.Handler {
 	crossSite := http.NewCrossOriginProtection()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), limit)
-		defer cancel()
+		ctx := r.Context()
+		if limit > 0 {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, limit)
+			defer cancel()
+		}
 		request, _ := ctx.Value(requestKey{}).(graph.Request)
 		token, fromCookie := tokenOf(r)
 		if fromCookie && crossSite.Check(r) != nil {
 			refuse(w, http.StatusForbidden, graph.Forbidden, "Another site may not use the session of this browser.")
 			return
 		}
-		v, err := s.caller(ctx, r, token, request)
+		asking, cancel := context.WithTimeout(ctx, authenticationTimeout)
+		v, err := s.caller(asking, r, token, request)
+		cancel()
 		if err != nil {
 			s.Log.ErrorContext(ctx, "authentication failed", "error", err, "request", request.ID)
 			w.Header().Set("Retry-After", "1")
@@ -83,7 +88,7 @@ func (s *Server) authenticated(limit time.Duration, next http.Handler) http.Hand
 		c := resolvers.NewCaller(v)
 		c.SessionStarted = func(session *db.Session) { s.setCookie(w, session.Token, session.ExpiresAt) }
 		c.RetryAfter = func(wait time.Duration) {
-			w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+			w.Header().Set("Retry-After", strconv.Itoa(seconds(wait)))
 		}
 		c.SessionEnded = func() { s.setCookie(w, "", time.Unix(0, 0)) }
 		next.ServeHTTP(w, r.WithContext(resolvers.WithCaller(ctx, c)))

@@ -100,9 +100,9 @@ func createKeyInvalid(t *testing.T) {
 		w.owner.fails(t, toCreateAPIKey, input{"name": "a\x00b", "kind": "OTHER"},
 			`{"data":{"createApiKey":null},"errors":[{"path":["createApiKey"],"extensions":{"code":"BAD_USER_INPUT","argument":["input","name"]}}]}`)
 		w.owner.fails(t, toCreateAPIKey, input{"name": "Europe", "kind": "CONTINENT"},
-			`{"errors":[{"path":["variable","in","kind"],"extensions":{"code":"GRAPHQL_VALIDATION_FAILED"}}]}`)
+			`{"errors":[{"extensions":{"code":"GRAPHQL_VALIDATION_FAILED","variable":["in","kind"]}}]}`)
 		w.owner.fails(t, toCreateAPIKey, input{"name": "Europe"},
-			`{"errors":[{"path":["variable","in","kind"],"extensions":{"code":"GRAPHQL_VALIDATION_FAILED"}}]}`)
+			`{"errors":[{"extensions":{"code":"GRAPHQL_VALIDATION_FAILED","variable":["in","kind"]}}]}`)
 	})
 }
 

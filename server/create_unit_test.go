@@ -145,8 +145,8 @@ func createUnitInvalid(t *testing.T, w unitWorld) {
 		w.owner.fails(t, toCreateUnit, input{"name": "a\x00b", "kind": "OTHER"},
 			`{"data":{"createUnit":null},"errors":[{"path":["createUnit"],"extensions":{"code":"BAD_USER_INPUT","argument":["input","name"]}}]}`)
 		w.owner.fails(t, toCreateUnit, input{"name": "Europe", "kind": "CONTINENT"},
-			`{"errors":[{"path":["variable","in","kind"],"extensions":{"code":"GRAPHQL_VALIDATION_FAILED"}}]}`)
+			`{"errors":[{"extensions":{"code":"GRAPHQL_VALIDATION_FAILED","variable":["in","kind"]}}]}`)
 		w.owner.fails(t, toCreateUnit, input{"name": "Europe"},
-			`{"errors":[{"path":["variable","in","kind"],"extensions":{"code":"GRAPHQL_VALIDATION_FAILED"}}]}`)
+			`{"errors":[{"extensions":{"code":"GRAPHQL_VALIDATION_FAILED","variable":["in","kind"]}}]}`)
 	})
 }

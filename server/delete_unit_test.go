@@ -31,9 +31,9 @@ func TestDeleteUnit(t *testing.T) {
 	t.Run("invalid", func(t *testing.T) {
 		t.Parallel()
 		w.unchanged(t, func() {
-			w.owner.fails(t, toDeleteUnit, input{"unitId": nil}, `{"errors":[{"path":["variable","in","unitId"],"extensions":{"code":"GRAPHQL_VALIDATION_FAILED"}}]}`)
+			w.owner.fails(t, toDeleteUnit, input{"unitId": nil}, `{"errors":[{"extensions":{"code":"GRAPHQL_VALIDATION_FAILED","variable":["in","unitId"]}}]}`)
 			w.owner.fails(t, toDeleteUnit, input{"unitId": []string{w.empty, w.empty}},
-				`{"errors":[{"path":["variable","in","unitId"],"extensions":{"code":"GRAPHQL_VALIDATION_FAILED"}}]}`)
+				`{"errors":[{"extensions":{"code":"GRAPHQL_VALIDATION_FAILED","variable":["in","unitId"]}}]}`)
 		})
 	})
 	t.Run("not empty", func(t *testing.T) {

@@ -22,13 +22,13 @@ func TestEnumsInVariables(t *testing.T) {
 			{toCreateAPIKey, input{"name": "Europe", "kind": "region"}, `"kind"`},
 			{toInviteUser, input{"email": "a@test.example", "access": input{"role": "Reporting"}}, `"access","role"`},
 			{toInviteUser, input{"email": "a@test.example", "access": input{"capabilities": []string{"VIEW_USAGE", "view_audit"}}},
-				`"access","capabilities",1`},
+				`"access","capabilities","1"`},
 		} {
-			w.owner.fails(t, c.m, c.in, `{"errors":[{"path":["variable","in",`+c.path+`],"extensions":{"code":"GRAPHQL_VALIDATION_FAILED"}}]}`)
+			w.owner.fails(t, c.m, c.in, `{"errors":[{"extensions":{"code":"GRAPHQL_VALIDATION_FAILED","variable":["in",`+c.path+`]}}]}`)
 		}
 		w.owner.expect(t, `query($d: OrderDirection!) { account { apiKeys(orderBy: {field: NAME, direction: $d}) { totalCount } } }`,
-			map[string]any{"d": "desc"}, `{"errors":[{"path":["variable","d"],"extensions":{"code":"GRAPHQL_VALIDATION_FAILED"}}]}`)
+			map[string]any{"d": "desc"}, `{"errors":[{"extensions":{"code":"GRAPHQL_VALIDATION_FAILED","variable":["d"]}}]}`)
 		w.owner.expect(t, `query($s: [ApiKeyStatus!]) { account { apiKeys(filter: {statuses: $s}) { totalCount } } }`,
-			map[string]any{"s": "enabled"}, `{"errors":[{"path":["variable","s",0],"extensions":{"code":"GRAPHQL_VALIDATION_FAILED"}}]}`)
+			map[string]any{"s": "enabled"}, `{"errors":[{"extensions":{"code":"GRAPHQL_VALIDATION_FAILED","variable":["s"]}}]}`)
 	})
 }

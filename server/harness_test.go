@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -12,8 +13,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"grantwood/db"
 	"grantwood/db/dbtest"
@@ -36,9 +38,21 @@ type api struct {
 func newAPI(d *db.DB) (api, *httptest.Server) { return newAPIAt(d, "http://grantwood.example") }
 
 func newAPIAt(d *db.DB, publicURL string) (api, *httptest.Server) {
-	srv := server.New(server.Config{DB: d, PublicURL: publicURL, Version: "test", Log: slog.New(slog.DiscardHandler)})
+	return newAPIWith(server.Config{DB: d, PublicURL: publicURL, Version: "test", Log: quiet})
+}
+
+var quiet = slog.New(slog.DiscardHandler)
+
+// newAPIWith serves with settings. Unless these say otherwise it limits no caller, since all tests come from one address, and refuses none
+// because the machine is busy.
+func newAPIWith(c server.Config) (api, *httptest.Server) {
+	c.Patience = cmp.Or(c.Patience, 5*time.Minute)
+	srv, err := server.New(c)
+	if err != nil {
+		panic(err) // the settings of a test are right
+	}
 	h := httptest.NewServer(srv)
-	return api{url: h.URL, srv: srv, db: d}, h
+	return api{url: h.URL, srv: srv, db: c.DB}, h
 }
 
 var sharedAPI = sync.OnceValue(func() api {
@@ -115,7 +129,7 @@ func try(req *http.Request) (answer, error) {
 }
 
 // expect posts an operation and compares the whole answer, as JSON without regard to order of names and to sentences and
-// locations of errors, with want.
+// locations of errors, and without what it cost, with want.
 func (c client) expect(t testing.TB, query string, variables map[string]any, want string) answer {
 	t.Helper()
 	got := c.post(t, query, variables)
@@ -128,7 +142,7 @@ func (c client) expect(t testing.TB, query string, variables map[string]any, wan
 // is compares the whole answer as expect does.
 func (a answer) is(t testing.TB, want string) bool {
 	t.Helper()
-	diff := cmp.Diff(normal(t, []byte(want)), normal(t, a.Body))
+	diff := gocmp.Diff(normal(t, []byte(want)), normal(t, a.Body))
 	if diff != "" {
 		t.Errorf("answer (-want +got):\n%s", diff)
 	}
@@ -145,6 +159,9 @@ func normal(t testing.TB, text []byte) any {
 	for _, e := range errors {
 		delete(e.(map[string]any), "locations")
 		delete(e.(map[string]any), "message")
+	}
+	if extensions, _ := v["extensions"].(map[string]any); len(extensions) == 1 && extensions["cost"] != nil {
+		delete(v, "extensions") // see TestCostIsReported
 	}
 	return v
 }
@@ -201,7 +218,11 @@ func nobody() client { return client{api: sharedAPI()} }
 // operator makes an operator and calls with its token.
 func operator(t testing.TB, scopes ...graph.OperatorScope) client {
 	t.Helper()
-	a := sharedAPI()
+	return operatorOn(t, sharedAPI(), scopes...)
+}
+
+func operatorOn(t testing.TB, a api, scopes ...graph.OperatorScope) client {
+	t.Helper()
 	_, token, err := a.db.CreateOperator(t.Context(), "Test provider", scopes)
 	if err != nil {
 		t.Fatal(err)

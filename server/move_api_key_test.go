@@ -43,7 +43,7 @@ func TestMoveAPIKey(t *testing.T) {
 		t.Parallel()
 		w.unchanged(t, func() {
 			for _, in := range []input{{"unitId": w.empty}, {"keyId": nil}, {"keyId": []string{w.key, w.hiddenKey}}} {
-				w.owner.fails(t, toMoveKey, in, `{"errors":[{"path":["variable","in","keyId"],"extensions":{"code":"GRAPHQL_VALIDATION_FAILED"}}]}`)
+				w.owner.fails(t, toMoveKey, in, `{"errors":[{"extensions":{"code":"GRAPHQL_VALIDATION_FAILED","variable":["in","keyId"]}}]}`)
 			}
 		})
 	})

@@ -34,7 +34,7 @@ func TestOperatorScopes(t *testing.T) {
 	scopes := []graph.OperatorScope{graph.ScopeSupport, graph.ScopeAdmin, graph.ScopeIngest, graph.ScopeVerify}
 	readers, all := scopes[:2], scopes
 	allowed := map[string][]graph.OperatorScope{
-		"viewer": all, "node": all, "nodes": all,
+		"viewer": all, "rateLimit": all, "node": all, "nodes": all,
 		"account": readers, "accounts": readers,
 		"verifyApiKey":  {graph.ScopeVerify},
 		"products":      all,

@@ -69,7 +69,7 @@ func onlyErrors(t testing.TB, a answer, code string) bool {
 	t.Helper()
 	var body map[string][]struct {
 		Message    string
-		Extensions map[string]string
+		Extensions map[string]any
 	}
 	if json.Unmarshal(a.Body, &body) != nil || len(body) != 1 || len(body["errors"]) == 0 {
 		return false

@@ -3,30 +3,27 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"maps"
 	"net/http"
 	"time"
 
-	"github.com/99designs/gqlgen/graphql/handler"
-	"github.com/99designs/gqlgen/graphql/handler/lru"
+	"github.com/99designs/gqlgen/graphql/executor"
 	"github.com/vektah/gqlparser/v2/ast"
-	"github.com/vektah/gqlparser/v2/validator/rules"
 
 	"grantwood/db"
 	"grantwood/graph/generated"
 	"grantwood/resolvers"
 )
 
-// Limits of a request.
+// Limits of what is not asked by a document.
 const (
-	maxBody          = 1 << 20
-	maxTokens        = 15_000
-	cachedDocuments  = 500
-	operationTimeout = time.Minute // a million grants at once take half of it
-	maxFile          = 64 << 20
-	fileTimeout      = 5 * time.Minute
+	authenticationTimeout = 10 * time.Second
+	operationTimeout      = time.Minute // a million grants at once take half of it
+	maxFile               = 64 << 20
+	fileTimeout           = 5 * time.Minute
 )
 
 // DefaultMaxCost is the largest cost of one operation when nothing is set: a page of 100 users with 20 grants each and
@@ -38,8 +35,17 @@ type Config struct {
 	DB        *db.DB
 	PublicURL string // address under which people reach the server, without a slash at the end
 	Version   string
-	MaxCost   int // largest cost of one operation; DefaultMaxCost when zero
-	Log       *slog.Logger
+	MaxCost   int        // largest cost of one operation; DefaultMaxCost when zero
+	Limits    Limits     // DefaultLimits when zero
+	Rates     RateLimits // none when zero
+	// Patience is how long an operation waits for its turn before it is refused; DefaultPatience when zero.
+	Patience time.Duration
+	// Introspection is IntrospectionAuthenticated when empty.
+	Introspection Introspection
+	// Trusted are documents by their hashes, which run by naming these; with TrustedOnly nothing else runs for people.
+	Trusted     map[string]string
+	TrustedOnly bool
+	Log         *slog.Logger
 	// MaxSockets and MaxSocketsPerAddress bound the sockets of the process and those of one address, or one /64 of IPv6;
 	// DefaultMaxSockets and DefaultMaxSocketsPerAddress when zero.
 	MaxSockets, MaxSocketsPerAddress int
@@ -58,19 +64,23 @@ type Server struct {
 	Drain context.CancelFunc
 }
 
-// New makes a server.
-func New(c Config) *Server {
-	if c.MaxCost == 0 {
-		c.MaxCost = DefaultMaxCost
-	}
+// New makes a server. A trusted document that is not valid is an error.
+func New(c Config) (*Server, error) {
+	c.MaxCost = cmp.Or(c.MaxCost, DefaultMaxCost)
+	c.Limits = cmp.Or(c.Limits, DefaultLimits)
+	c.Patience = cmp.Or(c.Patience, DefaultPatience)
+	c.Introspection = cmp.Or(c.Introspection, IntrospectionAuthenticated)
 	s := &Server{Config: c, resolver: resolvers.New(resolvers.Options{DB: c.DB, Version: c.Version,
 		MaxCost: c.MaxCost, Log: c.Log}), downloads: make(chan struct{}, downloadsAtOnce)}
 	s.draining, s.Drain = context.WithCancel(context.Background())
 	s.sockets = newSockets(s)
+	o, err := s.operations()
+	if err != nil {
+		return nil, err
+	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/usage/records", s.ingestUsage)
-	executor := s.executor()
-	mux.Handle("/graphql", s.graphql(executor, s.authenticated(operationTimeout, executor)))
+	mux.Handle("/graphql", s.socketsOr(o, s.authenticated(0, transport{o})))
 	mux.Handle("GET /grants.csv", s.authenticated(fileTimeout, http.HandlerFunc(s.exportGrants)))
 	mux.Handle("POST /grants.csv", s.authenticated(fileTimeout, http.HandlerFunc(s.importGrants)))
 	mux.HandleFunc("GET /healthz", s.healthy)
@@ -80,7 +90,7 @@ func New(c Config) *Server {
 	mux.HandleFunc("GET /password", s.password)
 	mux.HandleFunc("GET /{$}", s.welcome)
 	s.routes = s.observed(mux)
-	return s
+	return s, nil
 }
 
 // ServeHTTP answers a request.
@@ -89,30 +99,17 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.routes.Se
 // Hits is how many hidden objects @visible has caught.
 func (s *Server) Hits() int64 { return s.resolver.Hits() }
 
-func (s *Server) executor() http.Handler {
+func (s *Server) operations() (*operations, error) {
 	config := s.resolver.Config()
 	config.Schema = withoutDefer(generated.NewExecutableSchema(config).Schema())
-	h := handler.New(generated.NewExecutableSchema(config))
-	h.AddTransport(s.sockets)
-	h.AddTransport(post{})
-	h.SetErrorPresenter(s.resolver.Present)
-	h.SetRecoverFunc(s.resolver.Recover)
-	h.SetParserTokenLimit(maxTokens)
-	h.SetDisableSuggestion(true)
-	h.SetValidationRulesFn(withoutSuggestions)
-	h.SetQueryCache(lru.New[*ast.QueryDocument](cachedDocuments))
-	h.Use(limits{maxCost: s.MaxCost, schema: config.Schema})
-	return h
-}
-
-// withoutSuggestions gives the rules of validation without "did you mean" where SetDisableSuggestion leaves it: it tells the
-// schema to callers who may not see it.
-func withoutSuggestions() *rules.Rules {
-	r := rules.NewDefaultRules()
-	r.ReplaceRule(rules.KnownArgumentNamesRule.Name, rules.KnownArgumentNamesRuleWithoutSuggestions.RuleFunc)
-	r.ReplaceRule(rules.KnownTypeNamesRule.Name, rules.KnownTypeNamesRuleWithoutSuggestions.RuleFunc)
-	r.ReplaceRule(rules.ValuesOfCorrectTypeRule.Name, rules.ValuesOfCorrectTypeRuleWithoutSuggestions.RuleFunc)
-	return r
+	e := executor.New(generated.NewExecutableSchema(config))
+	e.SetErrorPresenter(s.resolver.Present)
+	e.SetRecoverFunc(s.resolver.Recover)
+	e.SetQueryCache(carried{})
+	e.Use(reported{})
+	o := &operations{Executor: e, documents: newDocuments(config.Schema, s.Limits), limits: s.Limits, maxCost: s.MaxCost,
+		introspection: s.Introspection, trustedOnly: s.TrustedOnly, buckets: newBuckets(s.Rates), gate: newGate(s.DB.MaxConns(), s.Patience)}
+	return o, o.documents.trust(s.Trusted)
 }
 
 // withoutDefer gives the schema without @defer, which one answer to one POST cannot serve: what is deferred would be lost.

@@ -160,7 +160,7 @@ func (p grantPeople) setAccessInvalid(t *testing.T) {
 		p.w.owner.fails(t, toSetAccess, access([]string{p.u.id, p.u.id}, many, "ENABLED"),
 			toSetAccess.refused(violation("input.userIds", "unique"), violation("input.keyIds", "max=1000")))
 		p.w.owner.fails(t, toSetAccess, access([]string{p.u.id}, []string{p.hidden}, "TOGGLE"),
-			`{"errors":[{"path":["variable","in","state"],"extensions":{"code":"GRAPHQL_VALIDATION_FAILED"}}]}`)
+			`{"errors":[{"extensions":{"code":"GRAPHQL_VALIDATION_FAILED","variable":["in","state"]}}]}`)
 	})
 }
 

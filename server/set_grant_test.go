@@ -160,7 +160,7 @@ func (p grantPeople) invalid(t *testing.T) {
 				`{"data":{"setGrant":null},"errors":[{"path":["setGrant"],"extensions":{"code":"BAD_USER_INPUT","argument":["input","expiresAt"]}}]}`)
 		}
 		p.w.owner.fails(t, toSetGrant, with(in, "state", "TOGGLE"),
-			`{"errors":[{"path":["variable","in","state"],"extensions":{"code":"GRAPHQL_VALIDATION_FAILED"}}]}`)
+			`{"errors":[{"extensions":{"code":"GRAPHQL_VALIDATION_FAILED","variable":["in","state"]}}]}`)
 	})
 }
 

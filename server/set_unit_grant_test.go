@@ -224,7 +224,7 @@ func (f unitPeople) invalid(t *testing.T) {
 	t.Parallel()
 	f.w.unchanged(t, func() {
 		f.w.owner.fails(t, toSetUnitGrant, input{"userId": f.u.id, "unitId": f.europe, "state": "TOGGLE"},
-			`{"errors":[{"path":["variable","in","state"],"extensions":{"code":"GRAPHQL_VALIDATION_FAILED"}}]}`)
+			`{"errors":[{"extensions":{"code":"GRAPHQL_VALIDATION_FAILED","variable":["in","state"]}}]}`)
 	})
 }
 

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"math/rand/v2"
@@ -45,8 +44,8 @@ func (s *sockets) newSocket(address string, credentials *http.Request, exec grap
 	return k
 }
 
-// open begins to read. A goroutine of its own leaves the one of the HTTP server, with its larger stack, behind.
-func (k *socket) open(conn *websocket.Conn) {
+// begin begins to read. A goroutine of its own leaves the one of the HTTP server, with its larger stack, behind.
+func (k *socket) begin(conn *websocket.Conn) {
 	conn.SetReadLimit(maxMessage)
 	k.mu.Lock()
 	k.conn, k.dialect = conn, dialectNamed(conn.Subprotocol())
@@ -177,7 +176,7 @@ func (k *socket) greet(m message) *closing {
 
 // authenticate finds out who is calling now. Credentials that are not good any more end the socket; having none is good.
 func (k *socket) authenticate(ctx context.Context) (*graph.Viewer, *closing) {
-	ctx, cancel := context.WithTimeout(ctx, k.times.init)
+	ctx, cancel := context.WithTimeout(ctx, authenticationTimeout)
 	defer cancel()
 	token, _ := tokenOf(k.credentials)
 	v, err := k.caller(ctx, k.credentials, token, k.newRequest(k.address))
@@ -257,7 +256,7 @@ func (k *socket) keepAlive() {
 
 // send writes a message, and reports whether it has left. When it does not leave in time the socket is cut off.
 func (k *socket) send(e envelope) bool {
-	text, err := json.Marshal(e)
+	text, err := e.text()
 	if err != nil {
 		k.Log.ErrorContext(k.life, "message not written", "error", err)
 		k.end(websocket.StatusInternalError, "Something went wrong")

@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 
@@ -14,14 +13,14 @@ import (
 	"grantwood/graph"
 )
 
-// Supports reports whether the request asks for a WebSocket. Every other Upgrade is ignored, as RFC 9110 says.
-func (s *sockets) Supports(r *http.Request) bool {
+// asksForSocket reports whether the request asks for a WebSocket. Every other Upgrade is ignored, as RFC 9110 says.
+func asksForSocket(r *http.Request) bool {
 	return r.Method == http.MethodGet && r.ProtoMajor == 1 && headerNames(r.Header, "Upgrade", "websocket")
 }
 
-// Do makes a socket of a request that Supports has chosen, and returns: the socket lives on, with no more of the request
+// open makes a socket of a request that asks for one, and returns: the socket lives on, with no more of the request
 // than it needs. Refusals come as JSON, like all others of the server.
-func (s *sockets) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor) {
+func (s *sockets) open(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor) {
 	if no := s.checkHandshake(w, r); no != nil {
 		refuse(w, no.status, no.code, no.sentence)
 		return
@@ -43,25 +42,18 @@ func (s *sockets) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphE
 		s.forget(k, websocket.StatusAbnormalClosure)
 		return
 	}
-	k.open(conn)
-}
-
-// refusedHandshake is why a request becomes no socket.
-type refusedHandshake struct {
-	status   int
-	code     graph.Code
-	sentence string
+	k.begin(conn)
 }
 
 // checkHandshake checks what RFC 6455, section 4.2.1, asks of a client, and where the request comes from. Without a common
 // subprotocol there is a handshake: browsers learn the reason from the close code only.
-func (s *sockets) checkHandshake(w http.ResponseWriter, r *http.Request) *refusedHandshake {
+func (s *sockets) checkHandshake(w http.ResponseWriter, r *http.Request) *httpRefusal {
 	if !headerNames(r.Header, "Connection", "upgrade") {
-		return &refusedHandshake{http.StatusBadRequest, graph.BadUserInput, "A WebSocket needs the header Connection: Upgrade."}
+		return &httpRefusal{http.StatusBadRequest, graph.BadUserInput, "A WebSocket needs the header Connection: Upgrade."}
 	}
 	if v := r.Header.Values("Sec-WebSocket-Version"); len(v) != 1 || strings.TrimSpace(v[0]) != "13" {
 		w.Header().Set("Sec-WebSocket-Version", "13")
-		return &refusedHandshake{http.StatusUpgradeRequired, graph.BadUserInput, "The version of the WebSocket protocol is 13."}
+		return &httpRefusal{http.StatusUpgradeRequired, graph.BadUserInput, "The version of the WebSocket protocol is 13."}
 	}
 	key := r.Header.Values("Sec-WebSocket-Key")
 	if len(key) == 1 {
@@ -70,10 +62,10 @@ func (s *sockets) checkHandshake(w http.ResponseWriter, r *http.Request) *refuse
 		}
 	}
 	if len(key) != 1 {
-		return &refusedHandshake{http.StatusBadRequest, graph.BadUserInput, "Sec-WebSocket-Key is 16 bytes in base64."}
+		return &httpRefusal{http.StatusBadRequest, graph.BadUserInput, "Sec-WebSocket-Key is 16 bytes in base64."}
 	}
 	if !s.mayConnect(r) {
-		return &refusedHandshake{http.StatusForbidden, graph.Forbidden, "Pages of that origin may not connect."}
+		return &httpRefusal{http.StatusForbidden, graph.Forbidden, "Pages of that origin may not connect."}
 	}
 	return nil
 }
@@ -152,14 +144,4 @@ func initCredentials(m message) (*http.Request, *closing) {
 		}
 	}
 	return nil, nil
-}
-
-// network is what sockets are counted by: an address, or for IPv6 the /64 of which one subscriber has all.
-func network(address string) string {
-	a, err := netip.ParseAddr(address)
-	if err != nil || a.Unmap().Is4() {
-		return address
-	}
-	p, _ := a.WithZone("").Prefix(64)
-	return p.String()
 }

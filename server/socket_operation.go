@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -84,7 +83,7 @@ func shortened(id string) string {
 }
 
 func sentence(code graph.Code, text string) gqlerror.List {
-	return gqlerror.List{{Message: text, Extensions: map[string]any{"code": string(code)}}}
+	return gqlerror.List{requestError(code, "%s", text)}
 }
 
 // stop ends an operation because the peer wishes so. It is not answered, and an ID that is not known is no fault: the
@@ -120,7 +119,7 @@ func (o *running) run(ctx context.Context, params *graphql.RawParams) {
 		return
 	}
 	ctx = context.WithValue(ctx, requestKey{}, v.Request)
-	ctx = graphql.StartOperationTrace(resolvers.WithCaller(ctx, resolvers.NewCaller(v)))
+	ctx = resolvers.WithCaller(ctx, resolvers.NewCaller(v))
 	now := graphql.Now()
 	params.ReadTime = graphql.TraceTiming{Start: now, End: now}
 	operation, errs := o.exec.CreateOperationContext(ctx, params)
@@ -137,17 +136,17 @@ func (o *running) run(ctx context.Context, params *graphql.RawParams) {
 
 // answer runs a query or a mutation.
 func (o *running) answer(ctx context.Context, operation *graphql.OperationContext) {
-	limited, cancel := context.WithTimeout(ctx, operationTimeout)
-	defer cancel()
-	responses, limited := o.exec.DispatchOperation(limited, operation)
-	if r := responses(limited); r == nil {
+	responses, ctx := o.exec.DispatchOperation(ctx, operation)
+	switch r := responses(ctx); {
+	case r == nil:
 		o.fail(sentence(graph.Unavailable, "The operation took too long."))
-	} else if o.next(r) {
+	case o.next(r):
 		o.complete()
 	}
 }
 
-// events streams a subscription for as long as it has something to say.
+// events streams a subscription for as long as it has something to say. When the server stops, it goes on at the next one:
+// no word of an end is sent.
 func (o *running) events(ctx context.Context, operation *graphql.OperationContext) {
 	o.mu.Lock()
 	o.stream = true
@@ -157,17 +156,24 @@ func (o *running) events(ctx context.Context, operation *graphql.OperationContex
 	}
 	responses, streaming := o.exec.DispatchOperation(ctx, operation)
 	for r := responses(streaming); r != nil; r = responses(streaming) {
+		if o.draining.Err() != nil && hasCode(r.Errors, graph.Unavailable) {
+			return
+		}
 		if !o.next(r) {
 			return
 		}
 	}
-	if ctx.Err() == nil && o.draining.Err() == nil { // otherwise it goes on, at the next server
+	if ctx.Err() == nil && o.draining.Err() == nil {
 		o.complete()
 	}
 }
 
+// next sends an answer or an event, and reports whether more may follow: what could not be run has no data, and is an error.
 func (o *running) next(r *graphql.Response) bool {
-	slices.SortStableFunc(r.Errors, byPath) // fields run at the same time; the answer is the same every time
+	if r.Data == nil && len(r.Errors) > 0 {
+		o.fail(r.Errors)
+		return false
+	}
 	return o.say(envelope{o.id, o.dialect.next, r}, false)
 }
 

@@ -1,8 +1,8 @@
 package server
 
 import (
-	"bytes"
 	"encoding/json"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -113,13 +113,13 @@ func (d *dialect) readMessage(text []byte) (message, *closing) {
 	return m, nil
 }
 
-// object splits a JSON object into its members. Names count to the letter, unlike those of fields of a struct.
+// object splits a JSON object into its members, each of which it has once.
 func object(text []byte) (map[string]json.RawMessage, bool) {
-	var members map[string]json.RawMessage
-	if !utf8.Valid(text) || json.Unmarshal(text, &members) != nil || members == nil {
+	if !utf8.Valid(text) || halfCharacter(string(text)) {
 		return nil, false
 	}
-	return members, true
+	members, err := objectOf(text)
+	return members, err == nil
 }
 
 // textOf reads a JSON string.
@@ -132,44 +132,44 @@ func textOf(value json.RawMessage) (string, bool) {
 	return s, err == nil
 }
 
-// readOperation reads the payload that starts an operation.
+// readOperation reads the payload that starts an operation: the parameters of a request, of which the query has to be there,
+// if only as an empty text beside the hash of a document.
 func readOperation(payload json.RawMessage) (*graphql.RawParams, *closing) {
 	members, ok := object(payload)
 	if !ok {
 		return nil, badMessage("An operation has a payload")
 	}
-	params := &graphql.RawParams{}
-	if params.Query, ok = textOf(members["query"]); !ok {
+	if _, ok := textOf(members["query"]); !ok {
 		return nil, badMessage("query is a text")
 	}
-	if name := members["operationName"]; name != nil && string(name) != "null" {
-		if params.OperationName, ok = textOf(name); !ok {
-			return nil, badMessage("operationName is a text")
-		}
-	}
-	if params.Variables, ok = values(members["variables"]); !ok {
-		return nil, badMessage("variables is an object")
-	}
-	if params.Extensions, ok = values(members["extensions"]); !ok {
-		return nil, badMessage("extensions is an object")
+	params, refused := decoded(members)
+	if refused != nil {
+		return nil, badMessage("operationName is a text, variables and extensions are objects")
 	}
 	return params, nil
 }
 
-// values reads a JSON object, or nothing. Numbers keep their digits.
-func values(text json.RawMessage) (map[string]any, bool) {
-	if text == nil || string(text) == "null" {
-		return nil, true
-	}
-	var v map[string]any
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.UseNumber()
-	return v, d.Decode(&v) == nil
-}
-
-// envelope is a message to the client.
+// envelope is a message to the client. Its payload is an answer, or anything else.
 type envelope struct {
 	ID      string `json:"id,omitempty"`
 	Type    string `json:"type"`
 	Payload any    `json:"payload,omitempty"`
+}
+
+// text gives the JSON of a message. Answers are written already, and taken as they are.
+func (e envelope) text() ([]byte, error) {
+	r, ok := e.Payload.(*graphql.Response)
+	if !ok {
+		return json.Marshal(e)
+	}
+	body, err := encoded(r)
+	if err != nil {
+		return nil, err
+	}
+	e.Payload = nil
+	text, err := json.Marshal(e)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Concat(text[:len(text)-1], []byte(`,"payload":`), body, []byte("}")), nil
 }

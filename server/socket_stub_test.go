@@ -97,9 +97,13 @@ type stage struct {
 func newStage(t testing.TB, d *db.DB, times socketTimes, c Config) *stage {
 	t.Helper()
 	c.DB, c.Log, c.PublicURL = d, slog.New(slog.DiscardHandler), "http://grantwood.example"
-	s := &stage{Server: New(c), script: &script{release: make(chan struct{})}}
+	srv, err := New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &stage{Server: srv, script: &script{release: make(chan struct{})}}
 	s.sockets.times = times
-	h := httptest.NewServer(s.observed(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.sockets.Do(w, r, s.script) })))
+	h := httptest.NewServer(s.observed(s.socketsOr(s.script, http.NotFoundHandler())))
 	t.Cleanup(h.Close)
 	s.url = h.URL
 	return s

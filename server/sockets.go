@@ -5,6 +5,7 @@ import (
 	"context"
 	"maps"
 	"net/http"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -23,7 +24,7 @@ const (
 // Limits of one socket.
 const (
 	maxOperations = 100 // at once
-	maxMessage    = maxBody
+	maxMessage    = 1 << 20
 )
 
 // socketTimes are how long a socket may take for what.
@@ -58,28 +59,26 @@ type sockets struct {
 	times   socketTimes
 	closed  sync.WaitGroup // holds one for each that is open
 	mu      sync.Mutex
-	open    map[*socket]struct{}
-	from    map[string]int // by network
+	all     map[*socket]struct{}
+	from    map[netip.Prefix]int // by network
 	counts  SocketCounts
 	stopped bool
 }
 
-var _ graphql.Transport = (*sockets)(nil)
-
 func newSockets(s *Server) *sockets {
 	s.MaxSockets = cmp.Or(s.MaxSockets, DefaultMaxSockets)
 	s.MaxSocketsPerAddress = cmp.Or(s.MaxSocketsPerAddress, DefaultMaxSocketsPerAddress)
-	t := &sockets{Server: s, times: usualTimes, open: map[*socket]struct{}{}, from: map[string]int{},
+	t := &sockets{Server: s, times: usualTimes, all: map[*socket]struct{}{}, from: map[netip.Prefix]int{},
 		counts: SocketCounts{Closed: map[int]int64{}}}
 	context.AfterFunc(s.draining, t.drain)
 	return t
 }
 
-// graphql leads requests for a socket past authentication: a socket says later who it is, and says it again.
-func (s *Server) graphql(executor, other http.Handler) http.Handler {
+// socketsOr leads requests for a socket past authentication: a socket says later who it is, and says it again.
+func (s *Server) socketsOr(exec graphql.GraphExecutor, other http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.sockets.Supports(r) {
-			executor.ServeHTTP(w, r)
+		if asksForSocket(r) {
+			s.sockets.open(w, r, exec)
 			return
 		}
 		other.ServeHTTP(w, r)
@@ -116,21 +115,21 @@ func (s *sockets) count(change func(*SocketCounts)) {
 }
 
 // admit makes room for a socket, or says why there is none.
-func (s *sockets) admit(k *socket) *refusedHandshake {
+func (s *sockets) admit(k *socket) *httpRefusal {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n := network(k.address)
 	switch {
 	case s.stopped:
-		return &refusedHandshake{http.StatusServiceUnavailable, graph.Unavailable, "The server is about to restart; connect again."}
-	case len(s.open) >= s.MaxSockets:
+		return &httpRefusal{http.StatusServiceUnavailable, graph.Unavailable, "The server is about to restart; connect again."}
+	case len(s.all) >= s.MaxSockets:
 		s.counts.Refused++
-		return &refusedHandshake{http.StatusServiceUnavailable, graph.Unavailable, "There are too many sockets; try again later."}
+		return &httpRefusal{http.StatusServiceUnavailable, graph.Unavailable, "There are too many sockets; try again later."}
 	case s.from[n] >= s.MaxSocketsPerAddress:
 		s.counts.Refused++
-		return &refusedHandshake{http.StatusTooManyRequests, graph.RateLimited, "There are too many sockets from this address."}
+		return &httpRefusal{http.StatusTooManyRequests, graph.RateLimited, "There are too many sockets from this address."}
 	}
-	s.open[k] = struct{}{}
+	s.all[k] = struct{}{}
 	s.from[n]++
 	s.counts.Open++
 	s.counts.Opened++
@@ -143,7 +142,7 @@ func (s *sockets) forget(k *socket, code websocket.StatusCode) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n := network(k.address)
-	delete(s.open, k)
+	delete(s.all, k)
 	if s.from[n]--; s.from[n] == 0 {
 		delete(s.from, n)
 	}
@@ -156,7 +155,7 @@ func (s *sockets) forget(k *socket, code websocket.StatusCode) {
 func (s *sockets) drain() {
 	s.mu.Lock()
 	s.stopped = true
-	open := maps.Clone(s.open)
+	open := maps.Clone(s.all)
 	s.mu.Unlock()
 	for k := range open {
 		go k.endWhenIdle() // each waits for its peer

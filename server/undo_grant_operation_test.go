@@ -157,12 +157,12 @@ func (w *world) noOperations(t testing.TB) map[string]string {
 	return ids
 }
 
-// undoInvalid: whatever is given for an ID, it is no operation.
+// undoInvalid: what is no ID names no operation; a number is an ID in GraphQL, and none of ours.
 func undoInvalid(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.unchanged(t, func() {
-		w.owner.fails(t, toUndo, undo(42), `{"data":{"undoGrantOperation":null},"errors":[{"path":["undoGrantOperation"],
-			"extensions":{"code":"BAD_USER_INPUT","argument":["input","operationId"]}}]}`)
+		w.owner.fails(t, toUndo, undo(true), `{"errors":[{"extensions":{"code":"GRAPHQL_VALIDATION_FAILED","variable":["in","operationId"]}}]}`)
+		w.owner.fails(t, toUndo, undo(42), toUndo.refused(problem("NOT_FOUND", "input.operationId")))
 	})
 }

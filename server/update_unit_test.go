@@ -38,9 +38,9 @@ func TestUpdateUnit(t *testing.T) {
 				w.blind.fails(t, toUpdateUnit, input{"unitId": w.hidden, "name": name}, toUpdateUnit.refused(violation("input.name", rule)))
 			}
 			w.owner.fails(t, toUpdateUnit, input{"unitId": w.seen, "kind": "CONTINENT"},
-				`{"errors":[{"path":["variable","in","kind"],"extensions":{"code":"GRAPHQL_VALIDATION_FAILED"}}]}`)
+				`{"errors":[{"extensions":{"code":"GRAPHQL_VALIDATION_FAILED","variable":["in","kind"]}}]}`)
 			w.owner.fails(t, toUpdateUnit, input{"name": "X"},
-				`{"errors":[{"path":["variable","in","unitId"],"extensions":{"code":"GRAPHQL_VALIDATION_FAILED"}}]}`)
+				`{"errors":[{"extensions":{"code":"GRAPHQL_VALIDATION_FAILED","variable":["in","unitId"]}}]}`)
 		})
 	})
 }

@@ -162,7 +162,7 @@ func TestRemoveUsageThreshold(t *testing.T) {
 	w.alike(t, admin.client, toRemoveThreshold, about, map[string]string{"of a unit seen in part": ofUnit, "missing": missing["nothing"]},
 		toRemoveThreshold.refused(problem("NOT_FOUND", "input.thresholdId")))
 	w.unchanged(t, func() { // invalid
-		admin.fails(t, toRemoveThreshold, input{"thresholdId": 1}, `{"data":{"removeUsageThreshold":null},"errors":[{"path":["removeUsageThreshold"],"extensions":{"code":"BAD_USER_INPUT","argument":["input","thresholdId"]}}]}`)
+		admin.fails(t, toRemoveThreshold, input{"thresholdId": true}, `{"errors":[{"extensions":{"code":"GRAPHQL_VALIDATION_FAILED","variable":["in","thresholdId"]}}]}`)
 	})
 	a := admin.done(t, toRemoveThreshold, about(ofKey))
 	a.is(t, fmt.Sprintf(`{"data":{"removeUsageThreshold":{"userErrors":[],"removedThresholdId":%q}}}`, ofKey))

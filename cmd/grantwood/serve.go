@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"grantwood/db"
-	"grantwood/server"
 )
 
 // drainTimeout is how long running requests may take to finish when the server stops.
@@ -108,9 +107,11 @@ func listen(addr string) (net.Listener, error) {
 // serve answers requests until ctx ends, then finishes those that are running, and the jobs. An end of the private database
 // server is an error.
 func serve(ctx context.Context, l net.Listener, d *database, s httpSettings, log *slog.Logger, jobs ...job) error {
+	srv, err := s.server(d, l.Addr(), log)
+	if err != nil {
+		return err
+	}
 	defer runJobs(ctx, jobs)()
-	srv := server.New(server.Config{DB: d.DB, PublicURL: s.publicURL(l.Addr()), Version: version, MaxCost: s.MaxCost, Log: log,
-		MaxSockets: s.MaxSockets, MaxSocketsPerAddress: s.MaxSocketsPerAddress})
 	h := &http.Server{
 		Handler: srv,
 		// Times against slow callers; none for writing, which would cut long answers.

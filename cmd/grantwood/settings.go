@@ -1,13 +1,18 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/url"
 	"os"
 	"strings"
+	"time"
+
+	"grantwood/server"
 )
 
 // logSettings say what is logged, to standard error.
@@ -34,8 +39,15 @@ type httpSettings struct {
 	PublicURL string `help:"Address under which people reach the server, for links; http:// and the listening address when empty." env:"GRANTWOOD_PUBLIC_URL"`
 	MaxCost   int    `help:"Largest cost of one operation, in points." default:"100000" env:"GRANTWOOD_MAX_COST"`
 
-	MaxSockets           int `help:"Most WebSockets at once." default:"10000" env:"GRANTWOOD_MAX_SOCKETS"`
-	MaxSocketsPerAddress int `help:"Most WebSockets at once from one address, or one /64 of IPv6." default:"2000" env:"GRANTWOOD_MAX_SOCKETS_PER_ADDRESS"`
+	MaxSockets           int                  `help:"Most WebSockets at once." default:"10000" env:"GRANTWOOD_MAX_SOCKETS"`
+	MaxSocketsPerAddress int                  `help:"Most WebSockets at once from one address, or one /64 of IPv6." default:"2000" env:"GRANTWOOD_MAX_SOCKETS_PER_ADDRESS"`
+	Patience             time.Duration        `help:"How long an operation waits for its turn, when there is much to do, before it is refused." default:"2s" env:"GRANTWOOD_PATIENCE"`
+	Introspection        server.Introspection `help:"Who may ask for the schema: on (everybody), authenticated (callers with credentials) or off." default:"authenticated" env:"GRANTWOOD_INTROSPECTION"`
+	TrustedDocuments     []string             `help:"Manifests of documents that run by their hashes: of GraphQL Code Generator's client preset or of Apollo's." type:"existingfile" env:"GRANTWOOD_TRUSTED_DOCUMENTS"`
+	TrustedOnly          bool                 `help:"Run nothing but these for people; access tokens, keys and operators are free." env:"GRANTWOOD_TRUSTED_ONLY"`
+
+	Limits server.Limits     `embed:"" group:"Limits of an operation"`
+	Rates  server.RateLimits `embed:"" group:"Limits of a caller"`
 }
 
 // check refuses settings that cannot work, with what to do.
@@ -50,6 +62,12 @@ func (s httpSettings) check() error {
 		return fmt.Errorf("--max-sockets (GRANTWOOD_MAX_SOCKETS) is %d and --max-sockets-per-address %d: give numbers above 0",
 			s.MaxSockets, s.MaxSocketsPerAddress)
 	}
+	if s.TrustedOnly && len(s.TrustedDocuments) == 0 {
+		return errors.New("--trusted-only (GRANTWOOD_TRUSTED_ONLY) needs documents: name a manifest with --trusted-documents")
+	}
+	if err := errors.Join(s.Limits.Check(), s.Rates.Check()); err != nil {
+		return err
+	}
 	if s.PublicURL == "" {
 		return nil
 	}
@@ -57,6 +75,21 @@ func (s httpSettings) check() error {
 		return fmt.Errorf("--public-url (GRANTWOOD_PUBLIC_URL) is %q: give an address such as https://accounts.example.com", s.PublicURL)
 	}
 	return nil
+}
+
+// server makes a server with the settings, which listens on addr.
+func (s httpSettings) server(d *database, addr net.Addr, log *slog.Logger) (*server.Server, error) {
+	trusted := map[string]string{}
+	for _, file := range s.TrustedDocuments {
+		documents, err := server.ReadTrusted(file)
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(trusted, documents)
+	}
+	return server.New(server.Config{DB: d.DB, PublicURL: s.publicURL(addr), Version: version, MaxCost: s.MaxCost, Limits: s.Limits, Rates: s.Rates, Patience: s.Patience,
+		Introspection: s.Introspection, Trusted: trusted, TrustedOnly: s.TrustedOnly,
+		MaxSockets: s.MaxSockets, MaxSocketsPerAddress: s.MaxSocketsPerAddress, Log: log})
 }
 
 // publicURL is the address for links, without a slash at the end, when the server listens on addr.

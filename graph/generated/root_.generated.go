@@ -419,6 +419,18 @@ type ServerInfo {
   maxOperationCost: Int!
 }
 
+"The caller's bucket of points, which each operation takes its cost from. The same numbers are sent in the response extension ` + "`" + `cost` + "`" + `."
+type RateLimit {
+  "Cost of this operation."
+  cost: Int!
+  "Size of the bucket; 0 when there is no limit."
+  limit: Int!
+  "Points left after this operation."
+  remaining: Int!
+  "Points restored per second."
+  restoreRate: Int!
+}
+
 # ---------------------------------------------------------------------------
 # The caller
 # ---------------------------------------------------------------------------
@@ -1870,6 +1882,8 @@ type Query {
   serverInfo: ServerInfo! @public
   "The caller."
   viewer: Viewer @requires(by: [USER, TOKEN, KEY, OPERATOR])
+  "The caller's bucket of points."
+  rateLimit: RateLimit @cost(weight: 0) @requires(by: [USER, TOKEN, KEY, OPERATOR])
   "Any visible object by its global ID; null, without an error, when it is hidden, missing or the ID is malformed."
   node(
     "Global ID."
@@ -3664,6 +3678,20 @@ func (ec *executionContext) childFields_Product(ctx context.Context, field graph
 		return ec.fieldContext_Product_createdAt(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Product", field.Name)
+}
+
+func (ec *executionContext) childFields_RateLimit(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cost":
+		return ec.fieldContext_RateLimit_cost(ctx, field)
+	case "limit":
+		return ec.fieldContext_RateLimit_limit(ctx, field)
+	case "remaining":
+		return ec.fieldContext_RateLimit_remaining(ctx, field)
+	case "restoreRate":
+		return ec.fieldContext_RateLimit_restoreRate(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RateLimit", field.Name)
 }
 
 func (ec *executionContext) childFields_RemoveUsageThresholdPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

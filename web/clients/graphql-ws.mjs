@@ -33,8 +33,8 @@ check('many operations at once', async () => {
 
 check('an iterator', async () => {
   const all = [];
-  for await (const answer of client.iterate({ query: '{ __typename }' })) all.push(answer);
-  assert.deepEqual(all, [{ data: { __typename: 'Query' } }]);
+  for await (const answer of client.iterate({ query: '{ __typename }' })) all.push(answer.data);
+  assert.deepEqual(all, [{ __typename: 'Query' }]);
 });
 
 check('an operation that is wrong', async () => {

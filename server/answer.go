@@ -1,0 +1,118 @@
+package server
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"grantwood/graph"
+)
+
+// writeTimeout is how long a caller may take to receive an answer, or a part of a stream.
+const writeTimeout = 30 * time.Second
+
+// httpRefusal is why a request is no operation. It repeats nothing of the request.
+type httpRefusal struct {
+	status   int
+	code     graph.Code
+	sentence string
+}
+
+func badRequest(sentence string) *httpRefusal {
+	return &httpRefusal{http.StatusBadRequest, graph.BadUserInput, sentence}
+}
+
+// refuse answers what is no operation, in the form of a GraphQL error.
+func refuse(w http.ResponseWriter, status int, code graph.Code, sentence string) {
+	send(w, jsonType, status, &graphql.Response{Errors: gqlerror.List{requestError(code, "%s", sentence)}})
+}
+
+// statusOf is the status of an answer. What was run has 200, also with errors. What could not be run has 400 for callers who accept the
+// newer media type, and 200 for others: the only place for it in older clients is the body. No answer at all, because the server
+// has too much to do, is 503 for everybody.
+func statusOf(r *graphql.Response, media string) int {
+	switch {
+	case r.Data != nil:
+		return http.StatusOK
+	case hasCode(r.Errors, graph.Unavailable):
+		return http.StatusServiceUnavailable
+	case media != responseType:
+		return http.StatusOK
+	case hasCode(r.Errors, graph.RateLimited):
+		return http.StatusTooManyRequests
+	}
+	return http.StatusBadRequest
+}
+
+func hasCode(list gqlerror.List, code graph.Code) bool {
+	return len(list) > 0 && list[0].Extensions["code"] == string(code)
+}
+
+// answer writes the answer to an operation.
+func answer(w http.ResponseWriter, media string, r *graphql.Response) {
+	send(w, media, statusOf(r, media), r)
+}
+
+func send(w http.ResponseWriter, media string, status int, r *graphql.Response) {
+	body, err := encoded(r)
+	if err != nil {
+		refuse(w, http.StatusInternalServerError, graph.Internal, "The answer could not be written.")
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", media+"; charset=utf-8")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store")
+	if !strings.Contains(strings.Join(h.Values("Vary"), ","), "Accept") {
+		h.Add("Vary", "Accept")
+	}
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTimeout)) // not every writer has one
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // the caller may have gone
+}
+
+// encoded gives the JSON of an answer. The data are written already and are taken as they are.
+func encoded(r *graphql.Response) ([]byte, error) {
+	var b bytes.Buffer
+	b.Grow(len(r.Data) + 256)
+	b.WriteByte('{')
+	if len(r.Errors) > 0 {
+		if err := member(&b, "errors", r.Errors); err != nil {
+			return nil, err
+		}
+	}
+	if r.Data != nil {
+		comma(&b)
+		b.WriteString(`"data":`)
+		b.Write(r.Data)
+	}
+	if len(r.Extensions) > 0 {
+		if err := member(&b, "extensions", r.Extensions); err != nil {
+			return nil, err
+		}
+	}
+	b.WriteByte('}')
+	return b.Bytes(), nil
+}
+
+func member(b *bytes.Buffer, name string, value any) error {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	comma(b)
+	b.WriteString(`"` + name + `":`)
+	b.Write(text)
+	return nil
+}
+
+func comma(b *bytes.Buffer) {
+	if b.Len() > 1 {
+		b.WriteByte(',')
+	}
+}
