@@ -2,6 +2,9 @@ package server_test
 
 import (
 	"encoding/json"
+	"log/slog"
+	"net/http/httptest"
+	"path/filepath"
 	"testing"
 
 	"grantwood/graph"
@@ -27,7 +30,7 @@ func clientWorld(t *testing.T) (env []string) {
 // TestClients runs the public clients of web/clients against the server.
 func TestClients(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"apollo", "codegen", "graphql-http", "graphql-ws", "relay", "urql"} {
+	for _, name := range []string{"apollo", "graphql-http", "graphql-sse", "graphql-ws", "relay", "urql"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server.RunClient(t, name, clientWorld(t)...)
@@ -39,4 +42,25 @@ func TestClients(t *testing.T) {
 			server.RunClient(t, name, append(clientWorld(t), server.Stages(t)...)...)
 		})
 	}
+}
+
+// TestCodegenTrusted: what graphql-codegen makes of a dashboard's documents runs, and a server that trusts its manifest and
+// nothing else runs them by their hashes.
+func TestCodegenTrusted(t *testing.T) {
+	t.Parallel()
+	manifest := filepath.Join(t.TempDir(), "persisted-documents.json")
+	env := clientWorld(t)
+	server.RunClient(t, "codegen", append(env, "GRANTWOOD_MANIFEST="+manifest)...)
+	trusted, err := server.ReadTrusted(manifest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv, err := server.New(server.Config{DB: sharedAPI().db, PublicURL: "http://grantwood.example", Log: slog.New(slog.DiscardHandler),
+		Trusted: trusted, TrustedOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := httptest.NewServer(srv)
+	t.Cleanup(h.Close)
+	server.RunClient(t, "trusted", append(env, "GRANTWOOD_URL="+h.URL, "GRANTWOOD_MANIFEST="+manifest)...)
 }
