@@ -12,10 +12,8 @@ mkdirSync(join(dir, 'artifacts'));
 copyFileSync(join(here, '../../schema.graphqls'), join(dir, 'schema.graphql')); // the compiler takes no other ending
 process.on('exit', () => rmSync(dir, { recursive: true, force: true }));
 
-// docs: relay
 const compile = (args = []) =>
   execFileSync(process.execPath, [join(here, 'node_modules/relay-compiler/cli.js'), 'relay.config.json', ...args], { cwd: dir, encoding: 'utf8', stdio: 'pipe' });
-// end
 
 const artifacts = {};
 
