@@ -1,5 +1,8 @@
 // Apollo Client 4: its cache with the interfaces and unions of the schema, its socket link, and persisted queries.
 import { createHash } from 'node:crypto';
+import { assert, authorization, check, documents, ids, run, socketURL, url, variables } from './cases.mjs';
+
+// docs: apollo
 import { readFileSync } from 'node:fs';
 import { ApolloClient, ApolloLink, HttpLink, InMemoryCache, gql } from '@apollo/client';
 import { PersistedQueryLink } from '@apollo/client/link/persisted-queries';
@@ -8,9 +11,7 @@ import { relayStylePagination } from '@apollo/client/utilities';
 import { buildSchema, isAbstractType } from 'graphql';
 import { createClient } from 'graphql-ws';
 import WebSocket from 'ws';
-import { assert, authorization, check, documents, ids, run, socketURL, url, variables } from './cases.mjs';
 
-// docs: apollo
 const schema = buildSchema(readFileSync(new URL('../../schema.graphqls', import.meta.url), 'utf8'));
 const possibleTypes = Object.fromEntries(
   Object.values(schema.getTypeMap())

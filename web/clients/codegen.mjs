@@ -1,7 +1,6 @@
 // graphql-codegen: the client preset makes types, documents and a manifest of persisted documents, and these run.
 import { createHash } from 'node:crypto';
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { generate } from '@graphql-codegen/cli';
 import { print } from 'graphql';
 import ts from 'typescript';
@@ -13,6 +12,8 @@ const dir = mkdtempSync(join(here, 'generated', 'codegen-')); // other runs may 
 process.on('exit', () => rmSync(dir, { recursive: true, force: true }));
 
 // docs: codegen
+import { join } from 'node:path';
+
 const config = {
   schema: join(here, '../../schema.graphqls'),
   documents: join(here, 'documents/*.graphql'),

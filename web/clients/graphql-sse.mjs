@@ -1,8 +1,9 @@
 // graphql-sse in its mode of distinct connections: one request, and its answer is a stream.
-import { createClient } from 'graphql-sse';
 import { assert, authorization, check, documents, ids, run, text, token, url, variables } from './cases.mjs';
 
 // docs: graphql-sse
+import { createClient } from 'graphql-sse';
+
 const client = createClient({
   url,
   headers: { Authorization: `Bearer ${token}` },

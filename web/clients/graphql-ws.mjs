@@ -1,9 +1,10 @@
 // graphql-ws: queries and mutations over one socket.
-import { createClient } from 'graphql-ws';
-import WebSocket from 'ws';
 import { assert, authorization, check, documents, ids, run, socketURL, text, token, variables } from './cases.mjs';
 
 // docs: graphql-ws
+import { createClient } from 'graphql-ws';
+import WebSocket from 'ws';
+
 const client = createClient({
   url: socketURL,
   webSocketImpl: WebSocket, // in browsers the default does

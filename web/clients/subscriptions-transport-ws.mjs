@@ -1,9 +1,10 @@
 // subscriptions-transport-ws: the client of the legacy protocol, which old applications still have.
-import { SubscriptionClient } from 'subscriptions-transport-ws';
-import WebSocket from 'ws';
 import { assert, authorization, check, documents, run, socketURL, text, variables } from './cases.mjs';
 
 // docs: subscriptions-transport-ws
+import { SubscriptionClient } from 'subscriptions-transport-ws';
+import WebSocket from 'ws';
+
 const client = new SubscriptionClient(socketURL, { reconnect: true, connectionParams: { Authorization: authorization } }, WebSocket);
 // end
 

@@ -1,16 +1,17 @@
 // urql with graphcache, its normalised cache: it reads the schema by introspection, and pages as Relay does.
-import { cacheExchange } from '@urql/exchange-graphcache';
-import { relayPagination } from '@urql/exchange-graphcache/extras';
-import { Client, fetchExchange, gql, subscriptionExchange } from '@urql/core';
 import { buildClientSchema, getIntrospectionQuery } from 'graphql';
-import { createClient } from 'graphql-ws';
-import WebSocket from 'ws';
 import { assert, authorization, check, documents, ids, post, run, socketURL, url, variables } from './cases.mjs';
 
 const { data: schema, errors } = await post(getIntrospectionQuery({ inputValueDeprecation: true, specifiedByUrl: true, directiveIsRepeatable: true, schemaDescription: true, oneOf: true }));
 assert.equal(errors, undefined);
 
 // docs: urql
+import { cacheExchange } from '@urql/exchange-graphcache';
+import { relayPagination } from '@urql/exchange-graphcache/extras';
+import { Client, fetchExchange, gql, subscriptionExchange } from '@urql/core';
+import { createClient } from 'graphql-ws';
+import WebSocket from 'ws';
+
 const warnings = [];
 const sockets = createClient({ url: socketURL, webSocketImpl: WebSocket, connectionParams: { authorization } });
 const client = new Client({
