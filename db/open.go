@@ -56,6 +56,8 @@ type DB struct {
 	unknownPassword string
 	// afterwards holds what was left for later.
 	afterwards *semaphore.Weighted
+	// live reads live events for those who follow accounts.
+	live *hub
 }
 
 // Open makes a pool; it does not connect yet. An error for a DSN that cannot be used says which part is wrong.
@@ -84,19 +86,22 @@ func Open(c Config) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make cache of trees: %w", err)
 	}
-	return &DB{pool: pool, adminURL: c.AdminURL, log: c.Logger, sendMail: c.SendMail, visible: visible, trees: known, usageMonths: c.UsageMonths,
+	db := &DB{pool: pool, adminURL: c.AdminURL, log: c.Logger, sendMail: c.SendMail, visible: visible, trees: known, usageMonths: c.UsageMonths,
 		passwordCost: c.PasswordCost, unknownPassword: unknownPassword(c.PasswordCost),
 		passwords: semaphore.NewWeighted(passwordsAtOnce), afterwards: semaphore.NewWeighted(laterAtOnce),
-		ingesting: semaphore.NewWeighted(int64(max(1, c.MaxConns/2)))}, nil
+		ingesting: semaphore.NewWeighted(int64(max(1, c.MaxConns/2)))}
+	db.live = newHub(db)
+	return db, nil
 }
 
 // MaxConns is how many connections the pool has at most.
 func (db *DB) MaxConns() int { return db.pool.Stats().MaxOpenConnections }
 
-// Close waits for what was left for later, and ends all connections.
+// Close ends subscriptions, waits for what was left for later, and ends all connections.
 func (db *DB) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), laterLimit)
 	defer cancel()
+	db.live.close()
 	return errors.Join(db.Settle(ctx), db.pool.Close())
 }
 

@@ -59,8 +59,8 @@ type Server struct {
 	downloads chan struct{} // holds one for each that runs
 	sockets   *sockets
 	draining  context.Context
-	// Drain ends uploads after the batch that is being added, and sockets after what they were asked, because the server is
-	// going to stop.
+	// Drain ends subscriptions, uploads after the batch that is being added, and sockets after what they were asked, because the
+	// server is going to stop.
 	Drain context.CancelFunc
 }
 
@@ -70,9 +70,9 @@ func New(c Config) (*Server, error) {
 	c.Limits = cmp.Or(c.Limits, DefaultLimits)
 	c.Patience = cmp.Or(c.Patience, DefaultPatience)
 	c.Introspection = cmp.Or(c.Introspection, IntrospectionAuthenticated)
-	s := &Server{Config: c, resolver: resolvers.New(resolvers.Options{DB: c.DB, Version: c.Version,
-		MaxCost: c.MaxCost, Log: c.Log}), downloads: make(chan struct{}, downloadsAtOnce)}
+	s := &Server{Config: c, downloads: make(chan struct{}, downloadsAtOnce)}
 	s.draining, s.Drain = context.WithCancel(context.Background())
+	s.resolver = resolvers.New(resolvers.Options{DB: c.DB, Version: c.Version, MaxCost: c.MaxCost, Log: c.Log, Draining: s.draining})
 	s.sockets = newSockets(s)
 	o, err := s.operations()
 	if err != nil {
@@ -107,6 +107,7 @@ func (s *Server) operations() (*operations, error) {
 	e.SetRecoverFunc(s.resolver.Recover)
 	e.SetQueryCache(carried{})
 	e.Use(reported{})
+	e.Use(s.resolver.Subscriptions())
 	o := &operations{Executor: e, documents: newDocuments(config.Schema, s.Limits), limits: s.Limits, maxCost: s.MaxCost,
 		introspection: s.Introspection, trustedOnly: s.TrustedOnly, buckets: newBuckets(s.Rates), gate: newGate(s.DB.MaxConns(), s.Patience)}
 	return o, o.documents.trust(s.Trusted)
