@@ -24,13 +24,13 @@ func clientWorld(t *testing.T) (env []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return []string{"GRANTWOOD_URL=" + sharedAPI().url, "GRANTWOOD_TOKEN=" + w.owner.token, "GRANTWOOD_IDS=" + string(ids)}
+	return []string{"GRANTWOOD_URL=" + sharedAPI().url, "GRANTWOOD_TOKEN=" + w.owner.token, "GRANTWOOD_IDS=" + string(ids), "GRANTWOOD_USER_TOKEN=" + u.token}
 }
 
 // TestClients runs the public clients of web/clients against the server.
 func TestClients(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"apollo", "graphql-http", "graphql-sse", "graphql-ws", "relay", "urql"} {
+	for _, name := range []string{"apollo", "graphql-http", "graphql-sse", "graphql-ws", "live", "relay", "urql"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server.RunClient(t, name, clientWorld(t)...)
