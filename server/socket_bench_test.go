@@ -47,10 +47,10 @@ func idleCost(t testing.TB) (memory uint64, goroutines int) {
 	t.Helper()
 	s := newStage(t, dbtest.Open(t), usualTimes, Config{})
 	defer s.Drain()
-	before, running := inUse(), runtime.NumGoroutine()
+	before, running := InUse(), runtime.NumGoroutine()
 	conns := make([]net.Conn, idleSockets)
 	for i := range conns {
-		conns[i] = bareSubscriber(t, strings.TrimPrefix(s.url, "http://"))
+		conns[i] = BareSubscriber(t, s.url, "", "silence")
 	}
 	defer func() {
 		for _, c := range conns {
@@ -58,11 +58,11 @@ func idleCost(t testing.TB) (memory uint64, goroutines int) {
 		}
 	}()
 	eventually(t, "a thousand subscriptions", func() bool { return s.script.started.Load() == idleSockets })
-	return inUse() - before, runtime.NumGoroutine() - running
+	return InUse() - before, runtime.NumGoroutine() - running
 }
 
-// inUse is the memory of heap and stacks that is in use.
-func inUse() uint64 {
+// InUse is the memory of heap and stacks that is in use.
+func InUse() uint64 {
 	runtime.GC()
 	runtime.GC() // what had a finalizer is freed by the second
 	var m runtime.MemStats
@@ -70,21 +70,22 @@ func inUse() uint64 {
 	return m.HeapInuse + m.StackInuse
 }
 
-// bareSubscriber is a client that is nothing but its connection.
-func bareSubscriber(t testing.TB, address string) net.Conn {
+// BareSubscriber is a client that is nothing but its connection, over which it subscribes.
+func BareSubscriber(t testing.TB, url, authorization, query string) net.Conn {
 	t.Helper()
-	c, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", address)
+	c, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", strings.TrimPrefix(url, "http://"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var b bytes.Buffer
-	b.WriteString("GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
+	b.WriteString("GET /graphql HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
 		"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: graphql-transport-ws\r\n\r\n")
-	for _, m := range []string{`{"type":"connection_init"}`, `{"id":"a","type":"subscribe","payload":{"query":"silence"}}`} {
-		b.Write([]byte{0x81, 0x80 | byte(len(m)), 0, 0, 0, 0}) // a masked frame, whose mask changes nothing
+	for _, m := range []string{`{"type":"connection_init","payload":{"Authorization":"` + authorization + `"}}`,
+		`{"id":"a","type":"subscribe","payload":{"query":"` + query + `"}}`} {
+		b.Write([]byte{0x81, 0x80 | 126, byte(len(m) >> 8), byte(len(m)), 0, 0, 0, 0}) // a masked frame, whose mask changes nothing
 		b.WriteString(m)
 	}
-	_ = c.SetDeadline(time.Now().Add(time.Minute))
+	_ = c.SetDeadline(time.Now().Add(2 * time.Minute))
 	if _, err := c.Write(b.Bytes()); err != nil {
 		t.Fatal(err)
 	}
