@@ -212,7 +212,7 @@ func TestSocketWithoutDatabase(t *testing.T) {
 	d := dbtest.OpenNamed(t, dbtest.Copy(t, ""))
 	token := operatorOf(t, d)
 	times := quick
-	times.check = 400 * time.Millisecond
+	times.check = 2 * time.Second
 	s := newStage(t, d, times, Config{})
 	p := s.connect(t, modernName, "Bearer "+token)
 	p.start("a", "two")

@@ -121,7 +121,7 @@ type peer struct {
 
 func (s *stage) connect(t testing.TB, protocol, token string) *peer {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	conn, _, err := websocket.Dial(ctx, strings.Replace(s.url, "http", "ws", 1), &websocket.DialOptions{Subprotocols: []string{protocol}})
 	if err != nil {
@@ -137,7 +137,7 @@ func (s *stage) connect(t testing.TB, protocol, token string) *peer {
 
 func (p *peer) send(text string) {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if err := p.conn.Write(ctx, websocket.MessageText, []byte(text)); err != nil {
 		p.t.Fatalf("send %s: %v", text, err)
@@ -150,7 +150,7 @@ func (p *peer) start(id, query string) {
 }
 
 func (p *peer) read() (envelope, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	var e envelope
 	_, text, err := p.conn.Read(ctx)
@@ -186,7 +186,7 @@ func (p *peer) expectClose(code int) {
 // eventually waits for what must come.
 func eventually(t testing.TB, what string, done func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !done(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !done(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%s did not come", what)
 		}
