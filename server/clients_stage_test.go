@@ -55,7 +55,7 @@ func node(t *testing.T) string {
 // a subscription and a query, tells the server to stop, and then lets the query go on.
 func Stages(t *testing.T) (env []string) {
 	t.Helper()
-	first, second := newStage(t, dbtest.Open(t), usualTimes, Config{}), newStage(t, dbtest.Open(t), usualTimes, Config{})
+	first, second := newStage(t, dbtest.Open(t), calm, Config{}), newStage(t, dbtest.Open(t), calm, Config{})
 	second.script.after = true
 	drain := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 		eventually(t, "two operations", func() bool { return first.Sockets().Operations == 2 })

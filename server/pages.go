@@ -10,8 +10,12 @@ import (
 // healthy says that the process answers.
 func (s *Server) healthy(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "ok\n") }
 
-// ready says whether requests can be answered: the database does.
+// ready says whether requests can be answered: the database does, and the server is not going to stop.
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
+	if s.retired.Load() {
+		text(w, http.StatusServiceUnavailable, "the server stops\n")
+		return
+	}
 	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
 	defer cancel()
 	if err := s.DB.Ping(ctx); err != nil {

@@ -8,10 +8,12 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql/executor"
 	"github.com/vektah/gqlparser/v2/ast"
+	"go.opentelemetry.io/otel/trace"
 
 	"grantwood/db"
 	"grantwood/graph/generated"
@@ -49,6 +51,15 @@ type Config struct {
 	// MaxSockets and MaxSocketsPerAddress bound the sockets of the process and those of one address, or one /64 of IPv6;
 	// DefaultMaxSockets and DefaultMaxSocketsPerAddress when zero.
 	MaxSockets, MaxSocketsPerAddress int
+	Metrics                          *Metrics             // made when nil
+	Sources                          Sources              // what else metrics are read from
+	Tracing                          trace.TracerProvider // nil: nothing is traced
+	// SlowOperation is how long an operation may run without being logged; DefaultSlowOperation when zero.
+	SlowOperation time.Duration
+	// BodyTime is how long a caller may take to send a body; DefaultBodyTime when zero.
+	BodyTime time.Duration
+	Origins  []string // origins of pages of other sites that may call, as ParseOrigin gives them
+	Proxies  Proxies  // whose word about callers is believed
 }
 
 // Server answers HTTP requests.
@@ -56,8 +67,11 @@ type Server struct {
 	Config
 	resolver  *resolvers.Resolver
 	routes    http.Handler
+	gate      *gate
 	downloads chan struct{} // holds one for each that runs
 	sockets   *sockets
+	unread    atomic.Int64 // lines of uploads that were no records
+	retired   atomic.Bool
 	draining  context.Context
 	// Drain ends subscriptions, uploads after the batch that is being added, and sockets after what they were asked, because the
 	// server is going to stop.
@@ -70,10 +84,18 @@ func New(c Config) (*Server, error) {
 	c.Limits = cmp.Or(c.Limits, DefaultLimits)
 	c.Patience = cmp.Or(c.Patience, DefaultPatience)
 	c.Introspection = cmp.Or(c.Introspection, IntrospectionAuthenticated)
+	c.SlowOperation = cmp.Or(c.SlowOperation, DefaultSlowOperation)
+	c.BodyTime = cmp.Or(c.BodyTime, DefaultBodyTime)
+	if c.Metrics == nil {
+		c.Metrics = NewMetrics(c.Version)
+	}
 	s := &Server{Config: c, downloads: make(chan struct{}, downloadsAtOnce)}
 	s.draining, s.Drain = context.WithCancel(context.Background())
 	s.resolver = resolvers.New(resolvers.Options{DB: c.DB, Version: c.Version, MaxCost: c.MaxCost, Log: c.Log, Draining: s.draining})
 	s.sockets = newSockets(s)
+	if c.Sources.Sockets == nil {
+		s.Sources.Sockets = func() int { return int(s.Sockets().Open) }
+	}
 	o, err := s.operations()
 	if err != nil {
 		return nil, err
@@ -89,7 +111,8 @@ func New(c Config) (*Server, error) {
 	mux.HandleFunc("GET /invitation", s.invitation)
 	mux.HandleFunc("GET /password", s.password)
 	mux.HandleFunc("GET /{$}", s.welcome)
-	s.routes = s.observed(mux)
+	s.watch()
+	s.routes = s.traced(s.observed(s.shared(mux)))
 	return s, nil
 }
 
@@ -108,8 +131,13 @@ func (s *Server) operations() (*operations, error) {
 	e.SetQueryCache(carried{})
 	e.Use(reported{})
 	e.Use(s.resolver.Subscriptions())
+	e.Use(eyes{s})
+	if s.Tracing != nil {
+		e.Use(fieldSpans{s})
+	}
 	o := &operations{Executor: e, documents: newDocuments(config.Schema, s.Limits), limits: s.Limits, maxCost: s.MaxCost,
-		introspection: s.Introspection, trustedOnly: s.TrustedOnly, buckets: newBuckets(s.Rates), gate: newGate(s.DB.MaxConns(), s.Patience)}
+		introspection: s.Introspection, trustedOnly: s.TrustedOnly, buckets: newBuckets(s.Rates), gate: newGate(s.DB.MaxConns(), s.Patience), metrics: s.Metrics}
+	s.gate = o.gate
 	return o, o.documents.trust(s.Trusted)
 }
 

@@ -45,7 +45,7 @@ func BenchmarkIdleSockets(b *testing.B) {
 
 func idleCost(t testing.TB) (memory uint64, goroutines int) {
 	t.Helper()
-	s := newStage(t, dbtest.Open(t), usualTimes, Config{})
+	s := newStage(t, dbtest.Open(t), calm, Config{})
 	defer s.Drain()
 	before, running := InUse(), runtime.NumGoroutine()
 	conns := make([]net.Conn, idleSockets)

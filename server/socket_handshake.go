@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -64,27 +63,10 @@ func (s *sockets) checkHandshake(w http.ResponseWriter, r *http.Request) *httpRe
 	if len(key) != 1 {
 		return &httpRefusal{http.StatusBadRequest, graph.BadUserInput, "Sec-WebSocket-Key is 16 bytes in base64."}
 	}
-	if !s.mayConnect(r) {
+	if !s.originAllowed(r) {
 		return &httpRefusal{http.StatusForbidden, graph.Forbidden, "Pages of that origin may not connect."}
 	}
 	return nil
-}
-
-// mayConnect reports whether the page that asks for a socket may have one: a page of this server, by the host that it was
-// asked as or by its public address. Who sends no Origin is no browser.
-func (s *Server) mayConnect(r *http.Request) bool {
-	sent := r.Header.Values("Origin")
-	if len(sent) == 0 {
-		return true
-	}
-	origin, err := url.Parse(sent[0])
-	if len(sent) > 1 || err != nil || origin.Host == "" {
-		return false
-	}
-	if public, err := url.Parse(s.PublicURL); err == nil && strings.EqualFold(origin.Host, public.Host) {
-		return origin.Scheme == public.Scheme // a page that came unencrypted is anybody's
-	}
-	return strings.EqualFold(origin.Host, r.Host) && (r.TLS == nil || origin.Scheme == "https")
 }
 
 // headerNames reports whether the list in a header has the token, in any case.

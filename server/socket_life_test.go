@@ -18,7 +18,7 @@ import (
 // TestSocketIDs holds what an ID stands for, from the start of an operation to its end and beyond.
 func TestSocketIDs(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, dbtest.Open(t), usualTimes, Config{})
+	s := newStage(t, dbtest.Open(t), calm, Config{})
 	t.Run("twice at once", func(t *testing.T) {
 		t.Parallel()
 		p := s.connect(t, modernName, "")
@@ -50,7 +50,7 @@ func TestSocketIDs(t *testing.T) {
 	})
 	t.Run("completed by the client before the answer", func(t *testing.T) {
 		t.Parallel()
-		s := newStage(t, s.DB, usualTimes, Config{})
+		s := newStage(t, s.DB, calm, Config{})
 		p := s.connect(t, modernName, "")
 		p.start("a", "query wait")
 		eventually(t, "the query", func() bool { return s.script.started.Load() == 1 })
@@ -106,7 +106,7 @@ func (p *peer) expectCloseReason(code int, reason string) {
 // TestSocketOperationsAreBounded: what is too much is refused alone, and a place that is given back is taken.
 func TestSocketOperationsAreBounded(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, dbtest.Open(t), usualTimes, Config{})
+	s := newStage(t, dbtest.Open(t), calm, Config{})
 	p := s.connect(t, modernName, "")
 	for i := range maxOperations {
 		p.start(strconv.Itoa(i), "silence")
@@ -128,7 +128,7 @@ func TestSocketOperationsAreBounded(t *testing.T) {
 // TestSocketPanic: a panic ends its operation only, and says nothing of its cause.
 func TestSocketPanic(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, dbtest.Open(t), usualTimes, Config{})
+	s := newStage(t, dbtest.Open(t), calm, Config{})
 	p := s.connect(t, modernName, "")
 	p.start("a", "panic")
 	if e := p.expect("error", "a"); !strings.Contains(data(t, e), "INTERNAL") || strings.Contains(data(t, e), "as the query says") {
@@ -151,7 +151,7 @@ func TestSocketsAreBounded(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t, d, usualTimes, c.Config)
+			s := newStage(t, d, calm, c.Config)
 			first := s.connect(t, modernName, "")
 			s.connect(t, modernName, "")
 			_, res, err := websocket.Dial(t.Context(), strings.Replace(s.url, "http", "ws", 1), nil)
@@ -174,7 +174,7 @@ func TestSocketsAreBounded(t *testing.T) {
 // TestSocketInitTimeout ends a socket that says nothing.
 func TestSocketInitTimeout(t *testing.T) {
 	t.Parallel()
-	times := usualTimes
+	times := calm
 	times.init = 50 * time.Millisecond
 	s := newStage(t, dbtest.Open(t), times, Config{})
 	for _, d := range dialects {
@@ -212,7 +212,7 @@ func TestSocketWithoutDatabase(t *testing.T) {
 	d := dbtest.OpenNamed(t, dbtest.Copy(t, ""))
 	token := operatorOf(t, d)
 	times := quick
-	times.check = 400 * time.Millisecond
+	times.check = 2 * time.Second
 	s := newStage(t, d, times, Config{})
 	p := s.connect(t, modernName, "Bearer "+token)
 	p.start("a", "two")
@@ -237,7 +237,7 @@ func TestSocketWithoutDatabase(t *testing.T) {
 // TestSocketSlowReader: who does not read is cut off, and what floods them ends.
 func TestSocketSlowReader(t *testing.T) {
 	t.Parallel()
-	times := usualTimes
+	times := calm
 	times.write = 200 * time.Millisecond
 	s := newStage(t, dbtest.Open(t), times, Config{})
 	p := s.connect(t, modernName, "")
@@ -275,7 +275,7 @@ func TestSocketDeadPeer(t *testing.T) {
 	raw()
 	eventually(t, "the silent one's end", func() bool { return s.Sockets().Dead == 1 && s.Sockets().Open == 0 })
 
-	times = usualTimes
+	times = calm
 	times.read = 100 * time.Millisecond
 	s = newStage(t, s.DB, times, Config{})
 	_, _ = raw().Write([]byte("\x81\x9a\x00\x00\x00\x00" + `{"type":`)) // and the rest never comes
@@ -303,7 +303,7 @@ func TestSocketBeat(t *testing.T) {
 // and tells sockets to come back.
 func TestSocketDrain(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, dbtest.Open(t), usualTimes, Config{})
+	s := newStage(t, dbtest.Open(t), calm, Config{})
 	idle, streaming, busy := s.connect(t, modernName, ""), s.connect(t, modernName, ""), s.connect(t, modernName, "")
 	streaming.start("a", "silence")
 	busy.start("a", "query wait")

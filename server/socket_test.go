@@ -15,7 +15,7 @@ import (
 
 // patience is how long a test waits for what has to come. What must not come is not waited for: something else is asked
 // for, and has to be the next.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // wire is a socket without a client library: what no proper client sends can be sent over it.
 type wire struct {

@@ -22,16 +22,20 @@ var rooms = map[string]struct{ project, libraries []string }{
 	"grantwood/graph/generated": {project: []string{"graph", "graph/scalar"}, libraries: []string{"github.com/99designs/gqlgen", "github.com/vektah/gqlparser/v2", "github.com/shopspring/decimal"}},
 	"grantwood/pgembed":         {libraries: []string{"github.com/lib/pq", "golang.org/x/sys"}},
 	"grantwood/db": {project: []string{"graph"}, libraries: []string{"github.com/lib/pq", "github.com/jmoiron/sqlx", "github.com/google/uuid",
-		"github.com/alexedwards/argon2id", "github.com/hashicorp/golang-lru/v2", "github.com/pressly/goose/v3", "golang.org/x/sync", "github.com/shopspring/decimal"}},
+		"github.com/alexedwards/argon2id", "github.com/hashicorp/golang-lru/v2", "github.com/pressly/goose/v3", "golang.org/x/sync", "github.com/shopspring/decimal",
+		"github.com/XSAM/otelsql", "go.opentelemetry.io/otel"}},
 	"grantwood/db/dbtest": {project: []string{"db", "pgembed"}, libraries: []string{"github.com/alexedwards/argon2id"}},
 	"grantwood/demo":      {project: []string{"db", "graph"}, libraries: []string{"github.com/shopspring/decimal", "golang.org/x/sync"}},
 	"grantwood/resolvers": {project: []string{"db", "graph", "graph/generated", "graph/scalar"}, libraries: []string{"github.com/99designs/gqlgen",
 		"github.com/vektah/gqlparser/v2", "github.com/go-playground/validator/v10"}},
 	"grantwood/server": {project: []string{"db", "graph", "graph/generated", "graph/scalar", "resolvers"}, libraries: []string{"github.com/99designs/gqlgen",
-		"github.com/vektah/gqlparser/v2", "github.com/coder/websocket", "github.com/klauspost/compress", "github.com/parquet-go/parquet-go"}},
+		"github.com/vektah/gqlparser/v2", "github.com/coder/websocket", "github.com/klauspost/compress", "github.com/parquet-go/parquet-go", "github.com/prometheus/client_golang", "github.com/rs/cors",
+		"github.com/hashicorp/golang-lru/v2", "golang.org/x/sync", "golang.org/x/time",
+		"go.opentelemetry.io/otel", "go.opentelemetry.io/contrib"}},
 	"grantwood/mail":          {project: []string{"db", "graph"}, libraries: []string{"github.com/wneessen/go-mail", "golang.org/x/sync"}},
 	"grantwood/mail/mailtest": {libraries: []string{"github.com/emersion/go-smtp", "github.com/emersion/go-sasl"}},
-	"grantwood/cmd/grantwood": {project: []string{"db", "demo", "graph", "mail", "pgembed", "server"}, libraries: []string{"github.com/alecthomas/kong"}},
+	"grantwood/cmd/grantwood": {project: []string{"db", "demo", "graph", "mail", "pgembed", "server"}, libraries: []string{"github.com/alecthomas/kong",
+		"go.opentelemetry.io/otel", "go.opentelemetry.io/contrib"}},
 }
 
 type goPackage struct {
