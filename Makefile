@@ -1,4 +1,4 @@
-# Needs Go and GNU make; PostgreSQL's programs and a C compiler are installed where they are missing and this user
+# Needs Go and GNU make; PostgreSQL's programs, a C compiler and Node are installed where they are missing and this user
 # may. Nothing has to be set.
 #
 #   ARGS       for the program:  make serve ARGS="--addr :8080"
@@ -34,6 +34,7 @@ serve: ready build ## the server: make serve ARGS="…"
 # The order is that of cost, and what go test says comes last.
 test: ready ## everything that has to pass: generated files, vet, staticcheck, tests
 	@scripts/ensure-compiler
+	@scripts/ensure-modules web/clients
 	@scripts/ensure-chromium
 	scripts/check-generated
 	scripts/check-web
