@@ -37,10 +37,10 @@ test: ready ## everything that has to pass: generated files, vet, staticcheck, t
 	@scripts/ensure-modules web/clients
 	@scripts/ensure-chromium
 	scripts/check-generated
-	scripts/check-web
+	scripts/with-node scripts/check-web
 	go vet ./...
 	go tool staticcheck ./...
-	go test -race -timeout 30m $(TESTFLAGS) ./...
+	scripts/with-node go test -race -timeout 30m $(TESTFLAGS) ./...
 
 # Without cgo the program is one file that runs on every system of its kind, whatever C library that has.
 build: ## bin/grantwood
@@ -52,7 +52,8 @@ generate: ## the generated code
 	go generate ./...
 
 web: ## the pages, built from web/*/src
-	scripts/check-web write
+	@scripts/ensure-node
+	scripts/with-node scripts/check-web write
 
 ready:
 	@scripts/ensure-go
