@@ -3,6 +3,7 @@
 package generated
 
 import (
+	"grantwood/selfwriting"
 	"bytes"
 	"context"
 	"fmt"
@@ -174,6 +175,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 }
 
 type executionContext struct {
+	plans selfwriting.Plans
 	*graphql.ExecutionContextState[ResolverRoot, DirectiveRoot, ComplexityRoot]
 }
 
