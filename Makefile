@@ -5,7 +5,7 @@
 #   TESTFLAGS  for go test:      make test TESTFLAGS="-count=1"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test build generate ready
+.PHONY: help demo serve test build generate web ready
 
 # A bare environment, such as that of a service, has none of these.
 ifeq ($(origin PATH),undefined)
@@ -34,7 +34,9 @@ serve: ready build ## the server: make serve ARGS="…"
 # The order is that of cost, and what go test says comes last.
 test: ready ## everything that has to pass: generated files, vet, staticcheck, tests
 	@scripts/ensure-compiler
+	@scripts/ensure-chromium
 	scripts/check-generated
+	scripts/check-web
 	go vet ./...
 	go tool staticcheck ./...
 	go test -race -timeout 30m $(TESTFLAGS) ./...
@@ -47,6 +49,9 @@ build: ## bin/grantwood
 generate: ## the generated code
 	@scripts/ensure-go
 	go generate ./...
+
+web: ## the pages, built from web/*/src
+	scripts/check-web write
 
 ready:
 	@scripts/ensure-go

@@ -215,6 +215,7 @@ func (db *DB) RevokeAccessToken(ctx context.Context, v *graph.Viewer, in graph.A
 		if err != nil {
 			return err
 		}
+		touch(tx, v.AccountID())
 		return audit(ctx, tx, v, v.AccountID(), event{Action: graph.TokenWasRevoked, Summary: "Revoked the access token " + row.Name + "."})
 	})
 	if err != nil {

@@ -124,6 +124,9 @@ func insertKey(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, account graph.
 		if err := raiseTree(ctx, tx, account); err != nil {
 			return made, err
 		}
+		if err := tellNewKey(ctx, tx, v, k); err != nil {
+			return made, err
+		}
 	}
 	return made, audit(ctx, tx, v, account, event{Action: graph.KeyCreated, Key: &k.KeyID, Summary: "Created the key " + k.Name + "."})
 }
@@ -197,6 +200,9 @@ func (db *DB) SetApiKeyEnabled(ctx context.Context, v *graph.Viewer, in graph.Se
 		if err != nil {
 			return err
 		}
+		if err := tellKey(ctx, tx, v, k); err != nil {
+			return err
+		}
 		return audit(ctx, tx, v, k.AccountID, switchEvent(k))
 	})
 	return key, err
@@ -233,6 +239,9 @@ func (db *DB) UpdateApiKey(ctx context.Context, v *graph.Viewer, in graph.Update
 			UPDATE api_keys SET name = $3, kind = $4
 			WHERE account_id = $1 AND key_id = $2`, k.AccountID, k.KeyID, k.Name, k.Kind)
 		if err != nil {
+			return err
+		}
+		if err := tellKey(ctx, tx, v, k); err != nil {
 			return err
 		}
 		return audit(ctx, tx, v, k.AccountID, e)
@@ -278,6 +287,9 @@ func (db *DB) DeleteApiKey(ctx context.Context, v *graph.Viewer, in graph.ApiKey
 				previous_secret_hash = NULL, previous_secret_expires_at = NULL
 			WHERE account_id = $1 AND key_id = $2`, k.AccountID, k.KeyID, k.DeletedAt)
 		if err != nil {
+			return err
+		}
+		if err := tellKey(ctx, tx, v, k); err != nil {
 			return err
 		}
 		return audit(ctx, tx, v, k.AccountID, e)

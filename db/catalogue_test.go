@@ -38,7 +38,7 @@ type catalogue struct {
 
 // history holds columns that remember who did something after they are gone, and so have no foreign key.
 var history = []string{"audit_events.actor_user", "audit_events.actor_token", "audit_events.actor_operator", "audit_events.user_id", "audit_events.key_id", "audit_events.unit_id",
-	"key_requests.unit_id", "unit_grants.updated_by", "usage_thresholds.created_by", "grant_changes.user_ids", "grant_changes.key_id",
+	"key_requests.unit_id", "live_events.user_ids", "live_events.key_ids", "live_events.usage_ids", "unit_grants.updated_by", "usage_thresholds.created_by", "grant_changes.user_ids", "grant_changes.key_id",
 	// Records of usage are many: foreign keys would look up each row again. The statement that adds them checks; keys never go.
 	"usage_records.account_id", "usage_records.key_id", "usage_records.replaced_by",
 	"usage_quarters.account_id", "usage_quarters.key_id", "usage_days.account_id", "usage_days.key_id",

@@ -43,10 +43,17 @@ func (db *DB) once(ctx context.Context, do func(tx *sqlx.Tx) error) (err error) 
 			_ = tx.Rollback() // the error that matters is err
 		}
 	}()
+	defer touched.Delete(tx)
 	if err = do(tx); err != nil {
 		return err
 	}
-	return tx.Commit()
+	if err = tx.Commit(); err != nil {
+		return err
+	}
+	if accounts, ok := touched.Load(tx); ok {
+		db.live.changed(*accounts.(*[]graph.UUID)...)
+	}
+	return nil
 }
 
 // changeAs runs a change that v, a user or an access token, makes in its account. Inside the transaction v is read again and
@@ -124,6 +131,7 @@ func signedOut() error {
 
 // raiseRules marks that what the user may do or see has changed, so that nothing remembered about it is used again.
 func raiseRules(ctx context.Context, tx *sqlx.Tx, account, user graph.UUID) error {
+	touch(tx, account)
 	_, err := tx.ExecContext(ctx, `
 		UPDATE users SET rules_version = rules_version + 1
 		WHERE account_id = $1 AND user_id = $2`, account, user)

@@ -153,6 +153,7 @@ func (db *DB) RemoveUser(ctx context.Context, v *graph.Viewer, user graph.ID) (g
 		if err != nil {
 			return err
 		}
+		touch(tx, u.AccountID)
 		_, err = tx.ExecContext(ctx, `
 			DELETE FROM memberships
 			WHERE person_id = $1 AND account_id = $2 AND user_id = $3`, u.PersonID, u.AccountID, u.UserID)
@@ -207,6 +208,9 @@ func handOver(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, former, next *g
 		if err := writeRights(ctx, tx, former); err != nil {
 			return err
 		}
+		if err := tellOwner(ctx, tx, v, former); err != nil {
+			return err
+		}
 		err := audit(ctx, tx, v, former.AccountID, event{Action: graph.UserAllowed, User: &former.UserID,
 			Summary: former.DisplayName + " is no longer the owner.",
 			Changes: rightsChanged(graph.RolePrimary, kept.Role(), graph.AllCapabilities, kept)})
@@ -216,6 +220,9 @@ func handOver(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, former, next *g
 	}
 	next.IsPrimary, next.Granted = true, 0
 	if err := writeRights(ctx, tx, next); err != nil {
+		return err
+	}
+	if err := tellOwner(ctx, tx, v, next); err != nil {
 		return err
 	}
 	return audit(ctx, tx, v, next.AccountID, event{Action: graph.OwnershipPassed, User: &next.UserID,

@@ -81,3 +81,28 @@ func UsagePage(v *graph.Viewer, account graph.UUID, w graph.Window, f graph.Usag
 func WholeUnitsStatement(v *graph.Viewer, account graph.UUID) (string, []any) {
 	return `SELECT n.unit_id FROM units n WHERE n.account_id = $1 AND ` + wholeUnitVisible(v, "n.unit_id"), about(v, account)
 }
+
+// PollLive sets how often a database that nobody has followed yet looks for live events without a hint.
+func PollLive(db *DB, every time.Duration) { db.live.bounds.poll = every }
+
+// BoundLive sets how many live events are kept in memory, and how far behind a subscription may be.
+func BoundLive(db *DB, events int, behind time.Duration) {
+	db.live.bounds.events, db.live.bounds.windows, db.live.bounds.behind = events, events, behind
+}
+
+// RecheckLive sets how often listeners of live events are looked at without a hint.
+func RecheckLive(db *DB, every time.Duration) { db.live.bounds.recheck = every }
+
+// MuteLive keeps a database from telling others of live events.
+func MuteLive(db *DB) {
+	db.live.hints.mu.Lock()
+	defer db.live.hints.mu.Unlock()
+	db.live.hints.closed = true
+}
+
+// HoldsLive is how many accounts a database reads live events of.
+func HoldsLive(db *DB) int {
+	db.live.mu.Lock()
+	defer db.live.mu.Unlock()
+	return len(db.live.streams)
+}

@@ -96,10 +96,11 @@ func noteOperation(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, sentence s
 	return &id, audit(ctx, tx, v, id.Account, event{ID: id.Object, Action: graph.GrantsChanged, Summary: sentence})
 }
 
-// write sets what differs, raises the versions of the users' rules, and notes what the event changed, in one statement. The rows
+// write sets what differs, raises the versions of the users' rules, notes what the event changed, and tells it, in one statement. The rows
 // of the users are locked. The keys are no part of an earlier write of the same event.
 func (c cells) write(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, event graph.UUID) error {
-	args := append(about(v, v.AccountID(), c.args...), event)
+	touch(tx, v.AccountID())
+	args := append(about(v, v.AccountID(), c.args...), event, newID())
 	_, err := tx.ExecContext(ctx, fmt.Sprintf(`
 		WITH changed AS MATERIALIZED (
 			SELECT c.user_id, c.key_id, c.enabled, c.expires_at, g.enabled AS enabled_before, g.expires_at AS expires_before
@@ -118,15 +119,15 @@ func (c cells) write(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, event gr
 		), raised AS (
 			UPDATE users u SET rules_version = u.rules_version + 1
 			WHERE u.account_id = $1 AND u.user_id IN (SELECT user_id FROM changed)
-		)
+		), %[2]s
 		INSERT INTO grant_changes (account_id, event_id, key_id, user_ids, enabled_before, expires_before, enabled_after, expires_after)
-		SELECT $1::uuid, $%d::uuid, key_id, array_agg(user_id), array_agg(enabled_before), array_agg(expires_before), array_agg(enabled),
+		SELECT $1::uuid, $%[1]d::uuid, key_id, array_agg(user_id), array_agg(enabled_before), array_agg(expires_before), array_agg(enabled),
 			array_agg(expires_at)
 		FROM (
 			SELECT user_id, key_id, enabled, expires_at, enabled_before, expires_before
 			FROM changed
 			ORDER BY key_id, user_id) ordered
-		GROUP BY key_id`, len(args)), args...)
+		GROUP BY key_id`, len(args)-1, tellCells(fmt.Sprintf("$%d", len(args)))), args...)
 	return err
 }
 

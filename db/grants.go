@@ -245,8 +245,26 @@ func actingUser(v *graph.Viewer) *graph.UUID {
 	return &v.User.UserID
 }
 
-// changeGrant sets what in says, if it is not so already, raises the version of the user's rules and notes the change.
+// changeGrant sets what in says, if it is not so already, raises the version of the user's rules, notes the change, and tells it.
 func changeGrant(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, u *graph.User, k *graph.ApiKey, in graph.SetGrantInput) error {
+	before, changed, err := replaceGrant(ctx, tx, v, u, k, in)
+	if err != nil || !changed {
+		return err
+	}
+	return grantSet(ctx, tx, v, k, u.UserID, append(before, nil)[0], in)
+}
+
+// withholdGrant disables a key for a user for whom it becomes enabled in the same transaction: they must not hear of it.
+func withholdGrant(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, u *graph.User, k *graph.ApiKey) error {
+	_, changed, err := replaceGrant(ctx, tx, v, u, k, graph.SetGrantInput{State: graph.GrantDisabled})
+	if err != nil || !changed {
+		return err
+	}
+	return raiseRules(ctx, tx, u.AccountID, u.UserID)
+}
+
+// replaceGrant sets what in says, if it is not so already, and notes the change. It gives what was set before.
+func replaceGrant(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, u *graph.User, k *graph.ApiKey, in graph.SetGrantInput) ([]*graph.Rule, bool, error) {
 	var before []*graph.Rule
 	err := tx.SelectContext(ctx, &before, `
 		SELECT enabled, expires_at
@@ -254,18 +272,15 @@ func changeGrant(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, u *graph.Use
 		WHERE account_id = $1 AND user_id = $2 AND key_id = $3
 		FOR UPDATE`, u.AccountID, u.UserID, k.KeyID)
 	if err != nil {
-		return err
+		return nil, false, err
 	}
 	changed, err := writeGrant(ctx, tx, v, u, k, in)
 	if err != nil || !changed {
-		return err
-	}
-	if err := raiseRules(ctx, tx, u.AccountID, u.UserID); err != nil {
-		return err
+		return nil, false, err
 	}
 	e := grantEvent(u, k, in.State)
 	e.Changes = grantChanges(before, in)
-	return audit(ctx, tx, v, u.AccountID, e)
+	return before, true, audit(ctx, tx, v, u.AccountID, e)
 }
 
 // grantChanges says what was set before, if anything, and what is set now.

@@ -371,6 +371,11 @@ func (db *DB) join(ctx context.Context, tx *sqlx.Tx, r graph.Request, t token, p
 	if err := grantInvited(ctx, tx, u, i, r.At); err != nil {
 		return nil, err
 	}
+	if !u.IsPrimary {
+		if err := tellEnabled(ctx, tx, v, u); err != nil {
+			return nil, err
+		}
+	}
 	_, err = tx.ExecContext(ctx, `
 		UPDATE invitations SET status = 'ACCEPTED'
 		WHERE account_id = $1 AND invitation_id = $2`, i.AccountID, i.InvitationID)

@@ -46,6 +46,7 @@ func issueSecret(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, k *graph.Api
 	if err != nil {
 		return "", err
 	}
+	touch(tx, k.AccountID)
 	return secret, audit(ctx, tx, v, k.AccountID, event{Action: graph.SecretRotated, Key: &k.KeyID,
 		Summary: "Issued a new secret for the key " + k.Name + "."})
 }

@@ -116,7 +116,11 @@ type credential struct {
 
 // opens reports, in constant time, whether the secret is the current one or the previous one within its time.
 func (c *credential) opens(secret string, at time.Time) bool {
-	sum := sha256.Sum256([]byte(secret))
+	return c.matches(sha256.Sum256([]byte(secret)), at)
+}
+
+// matches is opens for the SHA-256 of a secret.
+func (c *credential) matches(sum [32]byte, at time.Time) bool {
 	current := subtle.ConstantTimeCompare(sum[:], c.hash)
 	previous := subtle.ConstantTimeCompare(sum[:], c.previous)
 	return current == 1 || previous == 1 && c.previousEnds != nil && c.previousEnds.After(at)
@@ -166,5 +170,10 @@ func (db *DB) AuthenticateKey(ctx context.Context, key, secret string, r graph.R
 		return &graph.Viewer{Request: r}, nil
 	}
 	db.noteKeyUse(ctx, row.Key.AccountID, row.Key.KeyID, row.Key.LastUsedAt, r.At)
-	return db.keyViewer(ctx, &row.Key, &row.Account, r)
+	v, err := db.keyViewer(ctx, &row.Key, &row.Account, r)
+	if err != nil {
+		return nil, err
+	}
+	v.Proof = sha256.Sum256([]byte(secret))
+	return v, nil
 }

@@ -65,6 +65,12 @@ func (db *DB) queueMail(ctx context.Context, tx *sqlx.Tx, r graph.Request, kind 
 	return err
 }
 
+// MailQueue says how many mails are in the queue, and since when the oldest of them; nil when there is none.
+func (db *DB) MailQueue(ctx context.Context) (waiting int, oldest *time.Time, err error) {
+	err = db.pool.QueryRowxContext(ctx, `SELECT count(*), min(queued_at) FROM mails`).Scan(&waiting, &oldest)
+	return waiting, oldest, fault("look at the mail queue", err)
+}
+
 // DueMail is a mail that is due, for ClaimMail.
 type DueMail struct {
 	MailID graph.UUID

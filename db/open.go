@@ -19,6 +19,7 @@ import (
 	"github.com/jmoiron/sqlx"
 	"github.com/jmoiron/sqlx/reflectx"
 	"github.com/lib/pq"
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/semaphore"
 
 	"grantwood/graph"
@@ -36,6 +37,7 @@ type Config struct {
 	UsageMonths int
 	// PasswordCost is what a hash of a password costs; what OWASP advises when nil.
 	PasswordCost *argon2id.Params
+	Tracing      trace.TracerProvider // makes spans of the statements of requests; nil for none
 }
 
 // DB is the database of one server. Close it.
@@ -56,6 +58,9 @@ type DB struct {
 	unknownPassword string
 	// afterwards holds what was left for later.
 	afterwards *semaphore.Weighted
+	tally      usageTally
+	// live reads live events for those who follow accounts.
+	live *hub
 }
 
 // Open makes a pool; it does not connect yet. An error for a DSN that cannot be used says which part is wrong.
@@ -72,7 +77,7 @@ func Open(c Config) (*DB, error) {
 	if c.PasswordCost == nil {
 		c.PasswordCost = passwordCost
 	}
-	pool, err := openPool(c.URL, c.MaxConns)
+	pool, err := openPoolWith(c.URL, c.MaxConns, c.Tracing)
 	if err != nil {
 		return nil, err
 	}
@@ -84,21 +89,27 @@ func Open(c Config) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make cache of trees: %w", err)
 	}
-	return &DB{pool: pool, adminURL: c.AdminURL, log: c.Logger, sendMail: c.SendMail, visible: visible, trees: known, usageMonths: c.UsageMonths,
+	db := &DB{pool: pool, adminURL: c.AdminURL, log: c.Logger, sendMail: c.SendMail, visible: visible, trees: known, usageMonths: c.UsageMonths,
 		passwordCost: c.PasswordCost, unknownPassword: unknownPassword(c.PasswordCost),
 		passwords: semaphore.NewWeighted(passwordsAtOnce), afterwards: semaphore.NewWeighted(laterAtOnce),
-		ingesting: semaphore.NewWeighted(int64(max(1, c.MaxConns/2)))}, nil
+		ingesting: semaphore.NewWeighted(int64(max(1, c.MaxConns/2)))}
+	db.live = newHub(db)
+	return db, nil
 }
 
 // MaxConns is how many connections the pool has at most.
 func (db *DB) MaxConns() int { return db.pool.Stats().MaxOpenConnections }
 
-// Close waits for what was left for later, and ends all connections.
+// Close ends subscriptions, waits for what was left for later, and ends all connections.
 func (db *DB) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), laterLimit)
 	defer cancel()
+	db.live.close()
 	return errors.Join(db.Settle(ctx), db.pool.Close())
 }
+
+// Stats says how the pool of connections for requests is used.
+func (db *DB) Stats() sql.DBStats { return db.pool.Stats() }
 
 // Ping reports Unavailable when the database does not answer.
 func (db *DB) Ping(ctx context.Context) error {
@@ -107,10 +118,13 @@ func (db *DB) Ping(ctx context.Context) error {
 
 var parametersOption = regexp.MustCompile(`(?i)binary_parameters\s*=\s*'?([^'\s&]*)`)
 
-// openPool is the only place that opens connections. It forces binary_parameters on: without it a statement takes two
+// openPool opens connections of which nothing is traced.
+func openPool(dsn string, conns int) (*sqlx.DB, error) { return openPoolWith(dsn, conns, nil) }
+
+// openPoolWith is the only place that opens connections. It forces binary_parameters on: without it a statement takes two
 // round trips, and behind a pooler the second half may meet another client's statement. A DSN that says otherwise is
 // refused.
-func openPool(dsn string, conns int) (*sqlx.DB, error) {
+func openPoolWith(dsn string, conns int, tracing trace.TracerProvider) (*sqlx.DB, error) {
 	if m := parametersOption.FindStringSubmatch(dsn); m != nil &&
 		!slices.Contains([]string{"yes", "true", "on", "1"}, strings.ToLower(m[1])) {
 		return nil, fmt.Errorf("DATABASE_URL says binary_parameters=%s, which mixes up answers behind a pooler: remove it", m[1])
@@ -127,7 +141,11 @@ func openPool(dsn string, conns int) (*sqlx.DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("DATABASE_URL cannot be used: %w", err)
 	}
-	pool := sqlx.NewDb(sql.OpenDB(connector), "postgres")
+	open := sql.OpenDB(connector)
+	if tracing != nil {
+		open = openTraced(connector, tracing)
+	}
+	pool := sqlx.NewDb(open, "postgres")
 	pool.Mapper = reflectx.NewMapperFunc("db", columnName)
 	pool.SetMaxOpenConns(conns)
 	pool.SetMaxIdleConns(conns)

@@ -82,44 +82,51 @@ func (db *DB) keysOf(ctx context.Context, u *graph.User, a *graph.Account) (*gra
 	if err != nil {
 		return nil, err
 	}
-	rules, err := db.rulesOf(ctx, u)
+	rules, err := db.rulesOf(ctx, u.AccountID, u.UserID)
 	if err != nil {
 		return nil, fault("read what is enabled for a user", err)
 	}
-	set := graph.NewKeySet(tree, rules)
+	set := graph.NewKeySet(tree, rules[u.UserID])
 	db.visible.Add(key, set)
 	return set, nil
 }
 
-// rulesOf reads what was set for a user.
-func (db *DB) rulesOf(ctx context.Context, u *graph.User) (graph.Rules, error) {
-	r := graph.Rules{Keys: map[graph.UUID]graph.Rule{}, Units: map[graph.UUID]bool{}}
+// rulesOf reads what was set for users of one account.
+func (db *DB) rulesOf(ctx context.Context, account graph.UUID, users ...graph.UUID) (map[graph.UUID]graph.Rules, error) {
+	of := make(map[graph.UUID]graph.Rules, len(users))
+	for _, u := range users {
+		of[u] = graph.Rules{Keys: map[graph.UUID]graph.Rule{}, Units: map[graph.UUID]bool{}}
+	}
 	var rows []struct {
+		UserID    *graph.UUID
 		KeyID     *graph.UUID
 		UnitID    *graph.UUID
 		Enabled   *bool
 		ExpiresAt *time.Time
 	}
 	err := db.pool.SelectContext(ctx, &rows, `
-		SELECT g.key_id, NULL::uuid AS unit_id, g.enabled, g.expires_at FROM grants g
-		WHERE g.account_id = $1 AND g.user_id = $2
+		SELECT g.user_id, g.key_id, NULL::uuid AS unit_id, g.enabled, g.expires_at FROM grants g
+		WHERE g.account_id = $1 AND g.user_id = ANY($2)
 		UNION ALL
-		SELECT NULL, r.unit_id, r.enabled, NULL FROM unit_grants r
-		WHERE r.account_id = $1 AND r.user_id = $2
+		SELECT r.user_id, NULL, r.unit_id, r.enabled, NULL FROM unit_grants r
+		WHERE r.account_id = $1 AND r.user_id = ANY($2)
 		UNION ALL
-		SELECT m.key_id, NULL, NULL, NULL FROM api_keys m
-		WHERE m.account_id = $1 AND m.is_master`, u.AccountID, u.UserID)
+		SELECT NULL, m.key_id, NULL, NULL, NULL FROM api_keys m
+		WHERE m.account_id = $1 AND m.is_master`, account, uuidArray(users))
 	for _, row := range rows {
 		switch {
 		case row.UnitID != nil:
-			r.Units[*row.UnitID] = *row.Enabled
+			of[*row.UserID].Units[*row.UnitID] = *row.Enabled
 		case row.Enabled != nil:
-			r.Keys[*row.KeyID] = graph.Rule{Enabled: *row.Enabled, ExpiresAt: row.ExpiresAt}
+			of[*row.UserID].Keys[*row.KeyID] = graph.Rule{Enabled: *row.Enabled, ExpiresAt: row.ExpiresAt}
 		default:
-			r.Master = *row.KeyID
+			for u, r := range of {
+				r.Master = *row.KeyID
+				of[u] = r
+			}
 		}
 	}
-	return r, err
+	return of, err
 }
 
 // keysOfToken gives the set of keys visible to a token: its list, as far as its creator sees it. The list never changes, so

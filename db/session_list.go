@@ -91,6 +91,7 @@ func endSessions(ctx context.Context, tx *sqlx.Tx, u *graph.User, but graph.UUID
 	if err != nil {
 		return 0, err
 	}
+	touch(tx, u.AccountID)
 	ended, err := result.RowsAffected()
 	return int(ended), err
 }
@@ -150,6 +151,7 @@ func (db *DB) RevokeSession(ctx context.Context, v *graph.Viewer, session graph.
 		if err != nil {
 			return err
 		}
+		touch(tx, u.AccountID)
 		return audit(ctx, tx, asUser(&u, v.Request), u.AccountID, event{Action: graph.SessionRevoked, User: &u.UserID,
 			Summary: u.DisplayName + " ended a session."})
 	})

@@ -222,5 +222,6 @@ func endSession(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, summary strin
 	if err != nil || ended == 0 {
 		return 0, err
 	}
+	touch(tx, v.AccountID())
 	return int(ended), audit(ctx, tx, v, v.AccountID(), event{Action: graph.SignedOut, User: &v.User.UserID, Summary: summary})
 }

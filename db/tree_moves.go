@@ -64,18 +64,20 @@ func nearestRules(unit string) string {
 		ORDER BY r.user_id, p.distance`
 }
 
-// affectedByMove counts the additional users and keys, deleted ones aside, for whom the move changes the effective grant. It
-// can only where neither a grant that is set for the key decides nor a rule for a unit that moves along.
+// affectedByMove tells for which additional users and keys the move changes the effective grant, and counts these, deleted keys
+// aside. It can only where neither a grant that is set for the key decides nor a rule for a unit that moves along.
 func affectedByMove(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, m graph.UnitMove) (int, error) {
 	var n int
+	touch(tx, m.Unit.AccountID)
 	err := tx.GetContext(ctx, &n, `
 		WITH before AS (`+nearestRules("$4::uuid")+`), after AS (`+nearestRules("$5::uuid")+`)
-		SELECT count(*)
+		, affected AS MATERIALIZED (
+		SELECT u.user_id, k.key_id, coalesce(after.enabled, false) AS enabled, k.deleted_at IS NOT NULL AS deleted
 		FROM before
 		FULL JOIN after ON after.user_id = before.user_id
 		JOIN users u ON u.account_id = $1 AND u.user_id = coalesce(before.user_id, after.user_id) AND NOT u.is_primary
 		JOIN unit_paths moved ON moved.account_id = $1 AND moved.above_id = $2
-		JOIN api_keys k ON k.account_id = $1 AND k.unit_id = moved.unit_id AND k.deleted_at IS NULL
+		JOIN api_keys k ON k.account_id = $1 AND k.unit_id = moved.unit_id
 		WHERE coalesce(before.enabled, false) <> coalesce(after.enabled, false)
 			AND NOT EXISTS (
 				SELECT FROM grants g
@@ -83,8 +85,15 @@ func affectedByMove(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, m graph.U
 			AND NOT EXISTS (
 				SELECT FROM unit_paths p
 				JOIN unit_grants r ON r.account_id = $1 AND r.user_id = u.user_id AND r.unit_id = p.above_id
-				WHERE p.account_id = $1 AND p.unit_id = k.unit_id AND p.distance <= moved.distance)`,
-		m.Unit.AccountID, m.Unit.UnitID, v.Request.At, m.Unit.ParentID, idOf(m.Parent))
+				WHERE p.account_id = $1 AND p.unit_id = k.unit_id AND p.distance <= moved.distance)
+		), told AS (
+			`+liveEvent+`
+			SELECT $1::uuid, `+liveID("$6", "user_id::text")+`, $3::timestamptz, 'GRANT', ARRAY[user_id], array_agg(key_id), enabled
+			FROM affected
+			GROUP BY user_id, enabled
+		)
+		SELECT count(*) FROM affected WHERE NOT deleted`,
+		m.Unit.AccountID, m.Unit.UnitID, v.Request.At, m.Unit.ParentID, idOf(m.Parent), newID())
 	return n, err
 }
 
@@ -141,6 +150,9 @@ func (db *DB) MoveApiKey(ctx context.Context, v *graph.Viewer, in graph.MoveApiK
 		if unit.Is(k.UnitID) {
 			return nil
 		}
+		if err := tellMove(ctx, tx, v, k, idOf(unit)); err != nil {
+			return err
+		}
 		k.UnitID = idOf(unit)
 		_, err = tx.ExecContext(ctx, `
 			UPDATE api_keys SET unit_id = $3
@@ -149,6 +161,9 @@ func (db *DB) MoveApiKey(ctx context.Context, v *graph.Viewer, in graph.MoveApiK
 			return err
 		}
 		if err := raiseTree(ctx, tx, k.AccountID); err != nil {
+			return err
+		}
+		if err := tellKey(ctx, tx, v, k); err != nil {
 			return err
 		}
 		// The event names neither unit: who sees the key need not have seen the one that held it.

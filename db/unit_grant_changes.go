@@ -109,12 +109,22 @@ func (c *unitGrantChange) apply(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	affected := 0
+	var gained, lost []graph.UUID
 	for key, now := range after {
+		switch {
+		case now.enabled && !before[key].enabled:
+			gained = append(gained, key)
+		case !now.enabled && before[key].enabled:
+			lost = append(lost, key)
+		}
 		if now.counts && now.enabled != before[key].enabled {
 			affected++
 		}
 	}
-	return affected, nil
+	if err := tellGrants(ctx, c.tx, c.v, c.user.UserID, gained, true); err != nil {
+		return 0, err
+	}
+	return affected, tellGrants(ctx, c.tx, c.v, c.user.UserID, lost, false)
 }
 
 // keyBelow is a key in or below the unit: whether it is enabled for the user, whether v sees it, and whether it counts as
@@ -225,7 +235,7 @@ func (c *unitGrantChange) withhold(ctx context.Context, before map[graph.UUID]ke
 		return err
 	}
 	for _, k := range keys {
-		if err := changeGrant(ctx, c.tx, c.v, c.user, k, graph.SetGrantInput{State: graph.GrantDisabled}); err != nil {
+		if err := withholdGrant(ctx, c.tx, c.v, c.user, k); err != nil {
 			return err
 		}
 	}

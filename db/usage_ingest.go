@@ -60,12 +60,12 @@ var (
 // record that is there already is counted as a duplicate and adds nothing, so that a batch can be sent again. A record that cannot
 // be added is refused and does not keep the others from being added, unless strict: then nothing is added when anything is
 // refused. Each account's records are added in a transaction of their own. For operators with INGEST: Forbidden for others.
-func (db *DB) IngestUsage(ctx context.Context, v *graph.Viewer, records []*graph.UsageRecordInput, strict bool) (graph.Ingested, error) {
-	var done graph.Ingested
+func (db *DB) IngestUsage(ctx context.Context, v *graph.Viewer, records []*graph.UsageRecordInput, strict bool) (done graph.Ingested, err error) {
 	scope := graph.ScopeIngest
 	if err := v.Meets([]graph.PrincipalKind{graph.KindOperator}, nil, &scope); err != nil {
 		return done, err
 	}
+	defer func(start time.Time) { db.tally.add(done, time.Since(start)) }(time.Now())
 	products, err := db.productCodes(ctx)
 	if err != nil {
 		return done, err

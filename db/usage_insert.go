@@ -11,7 +11,7 @@ import (
 	"grantwood/graph"
 )
 
-// insertUsage adds the rows, all new, and what they change in the sums, in one statement. It fails with a unique violation when
+// insertUsage adds the rows, all new, and what they change in the sums, and tells of them, in one statement. It fails with a unique violation when
 // one is not new.
 func insertUsage(ctx context.Context, tx *sqlx.Tx, account graph.UUID, rows []*usageRow, sums *usageSums, recordedAt time.Time) error {
 	args, err := usageArrays(rows)
@@ -19,6 +19,8 @@ func insertUsage(ctx context.Context, tx *sqlx.Tx, account graph.UUID, rows []*u
 		return err
 	}
 	args = append(append(args, sumArrays(sums.quarters)...), sumArrays(sums.days)...)
+	args = append(append(args, newID()), usageNews(rows)...)
+	touch(tx, account)
 	_, err = tx.ExecContext(ctx, `
 		WITH added AS (
 			INSERT INTO usage_records (account_id, recorded_at, occurred_at, id, key_id, product, direction, country, quantity, cost, succeeded,
@@ -32,6 +34,11 @@ func insertUsage(ctx context.Context, tx *sqlx.Tx, account graph.UUID, rows []*u
 			FROM unnest($16::uuid[], $17::timestamptz[], $18::text[], $19::text[], $20::bigint[], $21::bigint[], $22::text[], $23::bigint[],
 				$24::bigint[], $25::text[]) AS c (key_id, at, product, country, `+sumNames+`)
 			ON CONFLICT (account_id, key_id, at, product, country) DO UPDATE SET `+sumsAdded+`
+		), told AS (
+			INSERT INTO live_events (account_id, event_id, at, kind, key_ids, usage_records, usage_succeeded, usage_quantity, usage_cost, usage_named,
+				usage_ids)
+			SELECT $1, $36::uuid, $2, 'USAGE', $37::uuid[], $38::bigint[], $39::bigint[], $40::bigint[], $41::text[]::numeric[], $42::bigint[], $43::uuid[]
+			WHERE cardinality($37::uuid[]) > 0
 		)
 		INSERT INTO usage_days AS s (account_id, key_id, day, product, `+sumNames+`)
 		SELECT $1, c.key_id, c.at, c.product, `+sumsSent+`

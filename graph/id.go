@@ -78,6 +78,7 @@ const (
 	KindUsage       Kind = "use"
 
 	KindUsageThreshold Kind = "thr"
+	KindLiveEvent      Kind = "liv"
 )
 
 // parts gives how many UUIDs an ID of kind k holds: the account, then the object, for a grant user and key or unit. Zero
@@ -88,7 +89,7 @@ func (k Kind) parts() int {
 		return 1
 	case KindUser, KindKey, KindInvitation, KindAuditEvent, KindKeyRequest, KindAccessToken, KindSession, KindUnit, KindUsage, KindUsageThreshold:
 		return 2
-	case KindGrant, KindUnitGrant:
+	case KindGrant, KindUnitGrant, KindLiveEvent:
 		return 3
 	}
 	return 0
@@ -100,7 +101,7 @@ type ID struct {
 	Kind    Kind
 	Account UUID
 	Object  UUID // the object itself; for a grant the user; zero for an account
-	Second  UUID // for a grant the key or unit
+	Second  UUID // for a grant the key or unit; for a live event see LiveEventID
 }
 
 // idText is lower-case base32hex without padding: safe in addresses, marked by a double click, sorting as the bytes do.

@@ -34,6 +34,7 @@ type Viewer struct {
 	AccessToken *AccessToken // nil unless Kind is KindOfToken
 	Creator     *User        // of the access token, whose rights bound it; nil unless Kind is KindOfToken
 	ApiKey      *ApiKey      // nil unless Kind is KindOfKey
+	Proof       [32]byte     // SHA-256 of the secret that a key called with, to find out later whether it still is good
 	Operator    *Operator    // nil unless Kind is KindOperator
 	SessionID   UUID
 	Keys        *KeySet // what decides about visible keys and units, from a source other than the SQL predicate; nil for those who see all

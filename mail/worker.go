@@ -32,6 +32,23 @@ type Worker struct {
 	Log       *slog.Logger
 	Now       func() time.Time // the time; time.Now when nil
 	Every     time.Duration    // between looks into the queue; 2 s when zero
+	Tried     func(Outcome)    // told what became of each try; nobody when nil
+}
+
+// Outcome is what became of a try to send a mail.
+type Outcome string
+
+// What becomes of mails: one that is put off is tried again.
+const (
+	Sent    Outcome = "sent"
+	PutOff  Outcome = "put_off"
+	GivenUp Outcome = "given_up"
+)
+
+func (w Worker) tell(o Outcome) {
+	if w.Tried != nil {
+		w.Tried(o)
+	}
 }
 
 // Run works until ctx ends. A try that is running then is finished.
@@ -98,18 +115,22 @@ func (w Worker) try(ctx context.Context, d db.DueMail) error {
 	log := w.Log.With("mail", m.MailID.String(), "kind", m.Kind, "to", m.Recipient, "attempt", m.Attempts)
 	if m.Expired(w.now()) {
 		log.WarnContext(ctx, "mail given up: its link has expired")
+		w.tell(GivenUp)
 		return w.DB.RemoveMail(ctx, m)
 	}
 	err = w.deliver(ctx, m)
 	if err == nil {
 		log.DebugContext(ctx, "mail sent")
+		w.tell(Sent)
 		return w.DB.RemoveMail(ctx, m)
 	}
 	next := w.now().Add(Pause(m.Attempts))
 	if _, refused := errors.AsType[*RefusedError](err); refused || next.After(m.GiveUpAt) {
 		log.ErrorContext(ctx, "mail given up", "error", err)
+		w.tell(GivenUp)
 		return w.DB.RemoveMail(ctx, m)
 	}
+	w.tell(PutOff)
 	log.WarnContext(ctx, "mail not sent, will be tried again", "error", err, "at", next)
 	return w.DB.PutOffMail(ctx, m, next)
 }

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
 	"grantwood/db"
 	"grantwood/graph"
 )
@@ -18,8 +20,12 @@ type Caller struct {
 	// RetryAfter, when set, tells the transport that the caller has to wait before another try.
 	RetryAfter func(time.Duration)
 
+	// wants says that the next event of a subscription is wanted; nil for other operations.
+	wants chan struct{}
+
 	mu         sync.Mutex
 	viewer     *graph.Viewer
+	ending     *gqlerror.Error           // why a subscription has ended, until it was said
 	violations map[string][]*graph.Error // by root field
 }
 

@@ -3,6 +3,7 @@
 package resolvers
 
 import (
+	"context"
 	"log/slog"
 	"sync/atomic"
 
@@ -16,6 +17,8 @@ type Options struct {
 	Version string
 	MaxCost int // largest cost of one operation
 	Log     *slog.Logger
+	// Draining ends subscriptions when it is done, because the server is going to stop; nil when it never does.
+	Draining context.Context
 }
 
 // Resolver is the root of all resolvers.
@@ -25,7 +28,12 @@ type Resolver struct {
 }
 
 // New makes the root of all resolvers.
-func New(o Options) *Resolver { return &Resolver{Options: o} }
+func New(o Options) *Resolver {
+	if o.Draining == nil {
+		o.Draining = context.Background()
+	}
+	return &Resolver{Options: o}
+}
 
 // Config gives what the executor needs: resolvers and directives.
 func (r *Resolver) Config() generated.Config {
@@ -45,6 +53,9 @@ func (r *Resolver) Query() generated.QueryResolver { return query{r} }
 
 // Mutation answers the fields of the type Mutation.
 func (r *Resolver) Mutation() generated.MutationResolver { return mutation{r} }
+
+// Subscription answers the fields of the type Subscription.
+func (r *Resolver) Subscription() generated.SubscriptionResolver { return subscription{r} }
 
 // Account answers those fields of the type Account that are read when asked for.
 func (r *Resolver) Account() generated.AccountResolver { return account{r} }
@@ -73,6 +84,7 @@ func (r *Resolver) Viewer() generated.ViewerResolver { return viewerFields{r} }
 type (
 	query        struct{ *Resolver }
 	mutation     struct{ *Resolver }
+	subscription struct{ *Resolver }
 	account      struct{ *Resolver }
 	user         struct{ *Resolver }
 	apiKey       struct{ *Resolver }

@@ -2,8 +2,6 @@ package server
 
 import (
 	"context"
-	"crypto/rand"
-	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -19,46 +17,10 @@ const sessionCookie = "grantwood_session"
 
 type requestKey struct{}
 
-// observed gives every request its ID and writes a line about it: never a token, a body or a query string.
-func (s *Server) observed(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		start := time.Now()
-		request := graph.Request{ID: rand.Text(), Address: addressOf(r), At: start.UTC().Truncate(time.Microsecond),
-			Links: graph.Links(s.PublicURL)}
-		w.Header().Set("X-Request-Id", request.ID)
-		seen := &statusWriter{ResponseWriter: w, status: http.StatusOK}
-		next.ServeHTTP(seen, r.WithContext(context.WithValue(r.Context(), requestKey{}, request)))
-		s.Log.InfoContext(r.Context(), "request", "method", r.Method, "path", r.URL.Path, "status", seen.status,
-			"ms", float64(time.Since(start).Microseconds())/1000, "request", request.ID)
-	})
-}
-
-type statusWriter struct {
-	http.ResponseWriter
-	status int
-}
-
-// WriteHeader remembers the status.
-func (w *statusWriter) WriteHeader(status int) {
-	w.status = status
-	w.ResponseWriter.WriteHeader(status)
-}
-
-// Unwrap lets http.ResponseController reach the connection.
-func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
-func addressOf(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	return host
-}
-
-// authenticated finds out who is calling, and gives the request some time, or as much as it wants when limit is zero. A database that does not answer is UNAVAILABLE, never
-// "not signed in".
+// authenticated finds out who is calling, and gives the request some time, or as much as it wants when limit is zero. A database
+// that does not answer is UNAVAILABLE, never "not signed in".
 func (s *Server) authenticated(limit time.Duration, next http.Handler) http.Handler {
-	crossSite := http.NewCrossOriginProtection()
+	crossSite := s.crossSite()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx := r.Context()
 		if limit > 0 {
@@ -82,11 +44,11 @@ func (s *Server) authenticated(limit time.Duration, next http.Handler) http.Hand
 			return
 		}
 		c := resolvers.NewCaller(v)
-		c.SessionStarted = func(session *db.Session) { s.setCookie(w, session.Token, session.ExpiresAt) }
+		c.SessionStarted = func(session *db.Session) { s.setCookie(w, r, session.Token, session.ExpiresAt) }
 		c.RetryAfter = func(wait time.Duration) {
 			w.Header().Set("Retry-After", strconv.Itoa(seconds(wait)))
 		}
-		c.SessionEnded = func() { s.setCookie(w, "", time.Unix(0, 0)) }
+		c.SessionEnded = func() { s.setCookie(w, r, "", time.Unix(0, 0)) }
 		next.ServeHTTP(w, r.WithContext(resolvers.WithCaller(ctx, c)))
 	})
 }
@@ -114,7 +76,7 @@ func tokenOf(r *http.Request) (token string, fromCookie bool) {
 	return "", false
 }
 
-func (s *Server) setCookie(w http.ResponseWriter, token string, expires time.Time) {
+func (s *Server) setCookie(w http.ResponseWriter, r *http.Request, token string, expires time.Time) {
 	http.SetCookie(w, &http.Cookie{Name: sessionCookie, Value: token, Path: "/", Expires: expires, HttpOnly: true,
-		SameSite: http.SameSiteStrictMode, Secure: strings.HasPrefix(s.PublicURL, "https://")})
+		SameSite: http.SameSiteStrictMode, Secure: s.secure(r)})
 }

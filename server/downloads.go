@@ -40,6 +40,7 @@ func (s *Server) download(w http.ResponseWriter, r *http.Request) {
 	case s.downloads <- struct{}{}:
 		defer func() { <-s.downloads }()
 	default:
+		s.Metrics.downloads.WithLabelValues(downloadRefused).Inc()
 		w.Header().Set("Retry-After", "5")
 		refuse(w, http.StatusServiceUnavailable, graph.Unavailable, "Too many downloads are running; try again.")
 		return
@@ -60,6 +61,7 @@ func (s *Server) download(w http.ResponseWriter, r *http.Request) {
 	}
 	out := &patient{w: w, control: http.NewResponseController(w)}
 	if err := s.stream(r.Context(), out, d, place); err != nil {
+		s.Metrics.downloads.WithLabelValues(downloadBroken).Inc()
 		s.Log.WarnContext(r.Context(), "download broke off", "error", err, "request", request.ID)
 		if out.began {
 			panic(http.ErrAbortHandler)
@@ -67,7 +69,9 @@ func (s *Server) download(w http.ResponseWriter, r *http.Request) {
 		w.Header().Del("Content-Disposition")
 		w.Header().Set("Retry-After", "1")
 		refuse(w, http.StatusServiceUnavailable, graph.Unavailable, "The file could not be read; try again.")
+		return
 	}
+	s.Metrics.downloads.WithLabelValues(downloadDone).Inc()
 }
 
 // placeOf reads where a download begins or goes on.
@@ -105,6 +109,7 @@ func (s *Server) stream(ctx context.Context, w *patient, d *db.Download, place g
 	}
 	if d.Request.Format == graph.Parquet {
 		file := newParquetFile(out)
+		defer func() { s.Metrics.downloadRows.Add(float64(file.rows)) }()
 		if err := s.DB.ScanUsage(ctx, d, place, file); err != nil {
 			return err
 		}
@@ -114,6 +119,7 @@ func (s *Server) stream(ctx context.Context, w *patient, d *db.Download, place g
 		return out.Close()
 	}
 	file := &lines{out: out, csv: d.Request.Format == graph.CSV, goesOn: !place.OccurredAt.IsZero()}
+	defer func() { s.Metrics.downloadRows.Add(float64(file.rows)) }()
 	if err := s.DB.WriteUsage(ctx, d, place, file); err != nil {
 		return err
 	}

@@ -11,7 +11,8 @@ import (
 // DefaultPatience is how long an operation waits at the gate when nothing is set.
 const DefaultPatience = 2 * time.Second
 
-// gate lets as many operations run at once as the database answers, first come, first served. database/sql hands a free
+// gate lets as many operations run at once as the database answers, first come, first served. It is smaller than the pool of connections: who
+// is calling, and whether the server is ready, is asked beside it. database/sql hands a free
 // connection to anybody who waits, so that some wait for ever. Where it is clear that an operation would wait longer than patience it is
 // refused at once: better one who tries again than all who get slower.
 type gate struct {

@@ -7,16 +7,12 @@ import (
 	"net/http"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
 
 	"grantwood/graph"
 )
-
-// bodyTimeout is how long a caller may take to send the body of an operation.
-const bodyTimeout = 30 * time.Second
 
 // allowed are the methods of /graphql.
 const allowed = "GET, HEAD, POST, OPTIONS"
@@ -101,10 +97,7 @@ func headOfBody(h http.Header) *httpRefusal {
 }
 
 func (t transport) body(w http.ResponseWriter, r *http.Request) ([]byte, *httpRefusal) {
-	connection := http.NewResponseController(w)
-	_ = connection.SetReadDeadline(time.Now().Add(bodyTimeout)) // not every writer has one
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(t.limits.Body)))
-	_ = connection.SetReadDeadline(time.Time{})
 	switch {
 	case err == nil:
 		return body, nil

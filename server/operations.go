@@ -26,6 +26,7 @@ type operations struct {
 	trustedOnly   bool
 	buckets       *buckets
 	gate          *gate
+	metrics       *Metrics
 }
 
 var _ graphql.GraphExecutor = (*operations)(nil)
@@ -100,6 +101,7 @@ func (o *operations) charge(ctx context.Context, operation *graphql.OperationCon
 		operation.ResolverMiddleware = nullLists(operation.ResolverMiddleware)
 	}
 	cost := costOf(operation.Operation, operation.Variables, o.maxCost)
+	operation.Stats.SetExtension(costStat, cost)
 	if cost > o.maxCost {
 		return gqlerror.List{requestError(graph.TooComplex, "The operation costs more than %d points; ask for smaller pages or fewer fields.", o.maxCost)}
 	}
@@ -122,11 +124,15 @@ func (o *operations) DispatchOperation(ctx context.Context, operation *graphql.O
 		return o.tidied(responses), ctx
 	}
 	return o.tidied(func(ctx context.Context) *graphql.Response {
+		start := time.Now()
 		leave, wait := o.gate.enter(ctx)
 		if wait > 0 {
 			resolvers.RetryAfter(ctx, wait)
-			return &graphql.Response{Errors: gqlerror.List{requestError(graph.Unavailable, "The server has too much to do; try again.")}}
+			errs := gqlerror.List{requestError(graph.Unavailable, "The server has too much to do; try again.")}
+			o.metrics.refused(operation, errs)
+			return &graphql.Response{Errors: errs}
 		}
+		operation.Stats.SetExtension(waitStat, time.Since(start))
 		defer leave()
 		ctx, cancel := context.WithTimeout(ctx, operationTimeout)
 		defer cancel()

@@ -10,8 +10,12 @@ import (
 // healthy says that the process answers.
 func (s *Server) healthy(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "ok\n") }
 
-// ready says whether requests can be answered: the database does.
+// ready says whether requests can be answered: the database does, and the server is not going to stop.
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
+	if s.retired.Load() {
+		text(w, http.StatusServiceUnavailable, "the server stops\n")
+		return
+	}
 	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
 	defer cancel()
 	if err := s.DB.Ping(ctx); err != nil {
@@ -23,7 +27,11 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) welcome(w http.ResponseWriter, _ *http.Request) {
-	text(w, http.StatusOK, "Grantwood "+s.Version+"\n\nThe API is at "+s.PublicURL+"/graphql (POST, JSON).\n")
+	page := "Grantwood " + s.Version + "\n\nThe API is at " + s.PublicURL + "/graphql (POST, JSON).\n"
+	if s.Playground != nil {
+		page += "The playground, to explore it, is at " + s.PublicURL + "/playground.\n"
+	}
+	text(w, http.StatusOK, page)
 }
 
 // invitation tells somebody who opens the link of an invitation how to accept it.

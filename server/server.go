@@ -8,10 +8,12 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql/executor"
 	"github.com/vektah/gqlparser/v2/ast"
+	"go.opentelemetry.io/otel/trace"
 
 	"grantwood/db"
 	"grantwood/graph/generated"
@@ -46,6 +48,17 @@ type Config struct {
 	Trusted     map[string]string
 	TrustedOnly bool
 	Log         *slog.Logger
+	Metrics     *Metrics             // made when nil
+	Sources     Sources              // what else metrics are read from
+	Tracing     trace.TracerProvider // nil: nothing is traced
+	// SlowOperation is how long an operation may run without being logged; DefaultSlowOperation when zero.
+	SlowOperation time.Duration
+	// BodyTime is how long a caller may take to send a body; DefaultBodyTime when zero.
+	BodyTime time.Duration
+	Origins  []string // origins of pages of other sites that may call, as ParseOrigin gives them
+	Proxies  Proxies  // whose word about callers is believed
+	// Playground is the page for people who explore, at /playground; nil for none.
+	Playground http.Handler
 }
 
 // Server answers HTTP requests.
@@ -53,9 +66,12 @@ type Server struct {
 	Config
 	resolver  *resolvers.Resolver
 	routes    http.Handler
+	gate      *gate
 	downloads chan struct{} // holds one for each that runs
+	unread    atomic.Int64  // lines of uploads that were no records
+	retired   atomic.Bool
 	draining  context.Context
-	// Drain ends uploads after the batch that is being added, because the server is going to stop.
+	// Drain ends subscriptions, and uploads after the batch that is being added, because the server is going to stop.
 	Drain context.CancelFunc
 }
 
@@ -65,9 +81,14 @@ func New(c Config) (*Server, error) {
 	c.Limits = cmp.Or(c.Limits, DefaultLimits)
 	c.Patience = cmp.Or(c.Patience, DefaultPatience)
 	c.Introspection = cmp.Or(c.Introspection, IntrospectionAuthenticated)
-	s := &Server{Config: c, resolver: resolvers.New(resolvers.Options{DB: c.DB, Version: c.Version,
-		MaxCost: c.MaxCost, Log: c.Log}), downloads: make(chan struct{}, downloadsAtOnce)}
+	c.SlowOperation = cmp.Or(c.SlowOperation, DefaultSlowOperation)
+	c.BodyTime = cmp.Or(c.BodyTime, DefaultBodyTime)
+	if c.Metrics == nil {
+		c.Metrics = NewMetrics(c.Version)
+	}
+	s := &Server{Config: c, downloads: make(chan struct{}, downloadsAtOnce)}
 	s.draining, s.Drain = context.WithCancel(context.Background())
+	s.resolver = resolvers.New(resolvers.Options{DB: c.DB, Version: c.Version, MaxCost: c.MaxCost, Log: c.Log, Draining: s.draining})
 	o, err := s.operations()
 	if err != nil {
 		return nil, err
@@ -83,7 +104,12 @@ func New(c Config) (*Server, error) {
 	mux.HandleFunc("GET /invitation", s.invitation)
 	mux.HandleFunc("GET /password", s.password)
 	mux.HandleFunc("GET /{$}", s.welcome)
-	s.routes = s.observed(mux)
+	if c.Playground != nil {
+		mux.Handle("/playground", c.Playground)
+		mux.Handle("/playground/", c.Playground)
+	}
+	s.watch()
+	s.routes = s.traced(s.observed(s.shared(mux)))
 	return s, nil
 }
 
@@ -101,8 +127,14 @@ func (s *Server) operations() (*operations, error) {
 	e.SetRecoverFunc(s.resolver.Recover)
 	e.SetQueryCache(carried{})
 	e.Use(reported{})
+	e.Use(eyes{s})
+	if s.Tracing != nil {
+		e.Use(fieldSpans{s})
+	}
+	e.Use(s.resolver.Subscriptions())
 	o := &operations{Executor: e, documents: newDocuments(config.Schema, s.Limits), limits: s.Limits, maxCost: s.MaxCost,
-		introspection: s.Introspection, trustedOnly: s.TrustedOnly, buckets: newBuckets(s.Rates), gate: newGate(s.DB.MaxConns(), s.Patience)}
+		introspection: s.Introspection, trustedOnly: s.TrustedOnly, buckets: newBuckets(s.Rates), gate: newGate(max(1, s.DB.MaxConns()*3/4), s.Patience), metrics: s.Metrics}
+	s.gate = o.gate
 	return o, o.documents.trust(s.Trusted)
 }
 

@@ -240,6 +240,7 @@ func (u *upload) flush() error {
 	if !stopped {
 		u.progress.Acknowledged = b.last
 	}
+	u.unread.Add(int64(len(b.refused)))
 	sortLines(refused)
 	for _, line := range refused {
 		if err := u.answer.Encode(line); err != nil {
@@ -304,7 +305,7 @@ func (p *patientReader) Read(b []byte) (int, error) {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return n, &brokenBody{"The body ended early, or nothing came for a minute.", err}
 	}
-	if n > 0 {
+	if n > 0 && err == nil {
 		_ = p.conn.SetReadDeadline(time.Now().Add(patience))
 	}
 	return n, err

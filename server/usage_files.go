@@ -26,6 +26,7 @@ type lines struct {
 	goesOn bool // the reader has the header
 	heads  map[[36]byte][]byte
 	buffer []byte
+	rows   int
 }
 
 // Heads prepares the beginnings of lines.
@@ -54,6 +55,7 @@ func (l *lines) Line(key [36]byte, rest []byte) error {
 	if !ok {
 		return errors.New("a record of a key that was not read")
 	}
+	l.rows++
 	l.buffer = append(append(l.buffer, begin...), rest...)
 	if l.csv {
 		l.buffer = append(l.buffer, '\r')
@@ -127,6 +129,7 @@ type parquetFile struct {
 	writer *parquet.GenericWriter[parquetRecord]
 	heads  map[graph.UUID]db.UsageHead
 	group  int
+	rows   int
 }
 
 func newParquetFile(out io.Writer) *parquetFile {
@@ -154,6 +157,7 @@ func (p *parquetFile) Record(u *graph.UsageRecord) error {
 	if _, err := p.writer.Write([]parquetRecord{row}); err != nil {
 		return err
 	}
+	p.rows++
 	if p.group++; p.group < parquetGroup {
 		return nil
 	}

@@ -11,6 +11,7 @@ import (
 	"grantwood/demo"
 	"grantwood/mail"
 	"grantwood/pgembed"
+	"grantwood/web"
 )
 
 // Names of databases: one is filled under another name, so that a filling that was broken off is never taken for a whole.
@@ -42,12 +43,17 @@ func (c demoCommand) Validate() error {
 func (c demoCommand) Run(ctx context.Context) (err error) {
 	progress := newBar("loading usage", -1)
 	log := c.loggerTo(progress.above())
-	l, err := listen(c.Addr)
+	w, err := watch(ctx, log)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = l.Close() }() // serve closes it, unless it is not reached
-	d, err := c.open(ctx, log)
+	defer w.end()
+	l, err := c.listen(log)
+	if err != nil {
+		return err
+	}
+	defer l.close() // serve closes it, unless it is not reached
+	d, err := c.open(ctx, w, log)
 	if err != nil {
 		return err
 	}
@@ -63,12 +69,28 @@ func (c demoCommand) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	introduce(c.publicURL(l.Addr()), token, u)
-	return serve(ctx, l, d, c.httpSettings, log, sendMail(d.DB, mail.Log{Logger: log}, log), keepUsage(d.DB, log), loadUsage(d, v, u, progress, log))
+	page, err := web.Playground(web.Settings{Version: version, Demo: demoPage()})
+	if err != nil {
+		return err
+	}
+	introduce(c.publicURL(l.main.Addr()), token, u)
+	return serve(ctx, l, d, c.httpSettings, w, page, log, sendMail(d.DB, mail.Log{Logger: log}, w.metrics, log), keepUsage(d.DB, w.metrics, log), forgetLive(d.DB, w.metrics, log),
+		loadUsage(d, v, u, progress, log))
+}
+
+// listen listens like serve does; without those who watch when their address is taken, which is no reason to show nothing.
+func (c demoCommand) listen(log *slog.Logger) (l listeners, err error) {
+	if l.main, err = listen(c.Addr); err != nil {
+		return l, err
+	}
+	if l.admin, err = listenAdmin(c.AdminAddr); err != nil {
+		log.Warn("no metrics", "error", err)
+	}
+	return l, nil
 }
 
 // open reaches the demo's database, and fills it the first time.
-func (c demoCommand) open(ctx context.Context, log *slog.Logger) (*database, error) {
+func (c demoCommand) open(ctx context.Context, w watching, log *slog.Logger) (*database, error) {
 	dir, err := c.dir()
 	if err != nil {
 		return nil, err
@@ -80,7 +102,16 @@ func (c demoCommand) open(ctx context.Context, log *slog.Logger) (*database, err
 	if err := c.fill(ctx, server, log); err != nil {
 		return nil, errors.Join(err, server.Stop())
 	}
-	return openPrivate(ctx, server, demoDatabase, db.Config{Logger: log, SendMail: true})
+	return openPrivate(ctx, server, demoDatabase, db.Config{Logger: log, SendMail: true, Tracing: w.tracing})
+}
+
+// demoPage is what the playground knows of the demo.
+func demoPage() *web.Demo {
+	d := &web.Demo{Password: demo.Password}
+	for _, p := range demo.People() {
+		d.People = append(d.People, web.Person{Email: p.Email, Name: p.Name, About: p.About})
+	}
+	return d
 }
 
 func (c demoCommand) dir() (string, error) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"time"
@@ -47,6 +48,9 @@ func (c doctorCommand) Run(ctx context.Context) error {
 		return false
 	}
 	report("settings: listening on "+c.Addr+", at most "+fmt.Sprint(c.MaxConnections)+" database connections", nil)
+	if c.tls() {
+		report(c.certificate())
+	}
 	if c.smtpSettings.on() {
 		report("settings: mail goes to "+c.transport().String(), nil)
 	} else {
@@ -63,6 +67,19 @@ func (c doctorCommand) Run(ctx context.Context) error {
 		return fmt.Errorf("%d checks failed", wrong)
 	}
 	return nil
+}
+
+// certificate says which certificate there is, and what is wrong with it.
+func (c doctorCommand) certificate() (what string, err error) {
+	pair, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
+	if err != nil {
+		return "certificate " + c.TLSCert + " with key " + c.TLSKey, err
+	}
+	what = "certificate: expires " + pair.Leaf.NotAfter.UTC().Format(time.DateTime)
+	if time.Now().After(pair.Leaf.NotAfter) {
+		err = errors.New("it has expired: renew it")
+	}
+	return what, err
 }
 
 func (c doctorCommand) checkDatabase(ctx context.Context, report func(string, error) bool) {

@@ -11,7 +11,7 @@ import (
 
 // introduce prints what somebody needs to begin.
 func introduce(url, operatorToken string, u demoUsage) {
-	fmt.Printf("\nGrantwood listens on %s/graphql\n\nPeople, all with the password %s:\n\n", url, demo.Password)
+	fmt.Printf("\nGrantwood listens on %s/graphql\nOpen %[1]s/playground in a browser to explore it.\n\nPeople, all with the password %[2]s:\n\n", url, demo.Password)
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	for _, p := range demo.People() {
 		_, _ = fmt.Fprintf(table, "  %s\t%s\n", p.Email, p.About)

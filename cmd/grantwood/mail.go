@@ -10,6 +10,7 @@ import (
 
 	"grantwood/db"
 	"grantwood/mail"
+	"grantwood/server"
 )
 
 // smtpSettings say how mail is sent. Without a host none is, and people get links from whoever invites them.
@@ -96,6 +97,8 @@ func (s smtpSettings) transport() mail.SMTP {
 }
 
 // sendMail is a job that sends what is in the queue.
-func sendMail(d *db.DB, t mail.Transport, log *slog.Logger) job {
-	return func(ctx context.Context) { mail.Worker{DB: d, Transport: t, Log: log}.Run(ctx) }
+func sendMail(d *db.DB, t mail.Transport, m *server.Metrics, log *slog.Logger) job {
+	return func(ctx context.Context) {
+		mail.Worker{DB: d, Transport: t, Log: log, Tried: func(o mail.Outcome) { m.Mail(string(o)) }}.Run(ctx)
+	}
 }

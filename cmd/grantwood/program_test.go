@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -84,11 +85,14 @@ func (o *output) String() string {
 	return o.text.String()
 }
 
-var listening = regexp.MustCompile(`http://127\.0\.0\.1:\d+`)
+var listening = regexp.MustCompile(`https?://127\.0\.0\.1:\d+`)
 
 // start runs the program on a free port and waits until it says where it listens.
 func start(t *testing.T, env []string, args ...string) *program {
 	t.Helper()
+	if !slices.Contains(args, "--admin-addr") {
+		args = append(args, "--admin-addr", "127.0.0.1:0")
+	}
 	p := &program{cmd: exec.Command(binary, append(args, "--addr", "127.0.0.1:0")...), out: &output{}, done: make(chan error, 1)}
 	p.cmd.Env = env
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out

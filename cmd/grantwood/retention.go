@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"grantwood/db"
+	"grantwood/server"
 )
 
 // retentionSettings say how long what is no longer needed is kept.
@@ -28,7 +29,7 @@ func (s retentionSettings) check() error {
 }
 
 // forget is a job that lets old events leave the audit trail: at the start and once a day. Several servers may do it.
-func forget(d *db.DB, s retentionSettings, log *slog.Logger) job {
+func forget(d *db.DB, s retentionSettings, m *server.Metrics, log *slog.Logger) job {
 	return func(ctx context.Context) {
 		if s.AuditRetention == 0 {
 			return
@@ -36,6 +37,9 @@ func forget(d *db.DB, s retentionSettings, log *slog.Logger) job {
 		daily(ctx, func() {
 			before := time.Now().UTC().AddDate(0, 0, -s.AuditRetention)
 			forgotten, err := d.ForgetEvents(ctx, before)
+			if ctx.Err() == nil {
+				m.Task(server.Task{Name: "audit_retention", Every: day}, err)
+			}
 			switch {
 			case ctx.Err() != nil:
 			case err != nil:
@@ -49,13 +53,17 @@ func forget(d *db.DB, s retentionSettings, log *slog.Logger) job {
 
 // keepUsage is a job that makes the partitions for usage of the months to come, and lets go those of months that are no longer kept:
 // at the start and once a day. Several servers may do it.
-func keepUsage(d *db.DB, log *slog.Logger) job {
+func keepUsage(d *db.DB, m *server.Metrics, log *slog.Logger) job {
 	return func(ctx context.Context) {
 		daily(ctx, func() {
 			now := time.Now()
 			err := d.KeepUsagePartitions(ctx, now)
 			dropped, err2 := d.DropOldUsage(ctx, now)
-			if err := errors.Join(err, err2); err != nil && ctx.Err() == nil {
+			err = errors.Join(err, err2)
+			if ctx.Err() == nil {
+				m.Task(server.Task{Name: "usage_partitions", Every: day}, err)
+			}
+			if err != nil && ctx.Err() == nil {
 				log.ErrorContext(ctx, "partitions for usage are not as they should be; tried again tomorrow", "error", err)
 			}
 			if len(dropped) > 0 {
@@ -65,9 +73,33 @@ func keepUsage(d *db.DB, log *slog.Logger) job {
 	}
 }
 
+// forgetLive is a job that removes live events that no subscription can go on from any more: at the start and four times an hour.
+// Several servers may do it.
+func forgetLive(d *db.DB, m *server.Metrics, log *slog.Logger) job {
+	return func(ctx context.Context) {
+		every(ctx, quarter, func() {
+			_, err := d.ForgetLiveEvents(ctx, time.Now())
+			if ctx.Err() == nil {
+				m.Task(server.Task{Name: "live_retention", Every: quarter}, err)
+			}
+			if err != nil && ctx.Err() == nil {
+				log.ErrorContext(ctx, "old live events stay; tried again", "error", err)
+			}
+		})
+	}
+}
+
+const (
+	day     = 24 * time.Hour
+	quarter = 15 * time.Minute
+)
+
 // daily does something now and once a day until ctx ends.
-func daily(ctx context.Context, do func()) {
-	ticker := time.NewTicker(24 * time.Hour)
+func daily(ctx context.Context, do func()) { every(ctx, day, do) }
+
+// every does something now and then once in a while until ctx ends.
+func every(ctx context.Context, while time.Duration, do func()) {
+	ticker := time.NewTicker(while)
 	defer ticker.Stop()
 	for {
 		do()

@@ -5,12 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"sync"
 	"time"
 
 	"grantwood/db"
+	"grantwood/server"
+	"grantwood/web"
 )
 
 // drainTimeout is how long running requests may take to finish when the server stops.
@@ -22,6 +23,7 @@ type serveCommand struct {
 	smtpSettings
 	retentionSettings
 	logSettings
+	Playground bool `help:"Serve a page for people who explore, at /playground." env:"GRANTWOOD_PLAYGROUND"`
 }
 
 // Validate refuses settings that cannot work.
@@ -32,7 +34,12 @@ func (c serveCommand) Validate() error {
 // Run serves until it is told to stop. The database is brought to the newest version first.
 func (c serveCommand) Run(ctx context.Context) (err error) {
 	log := c.logger()
-	d, err := c.open(ctx, log, false, db.Config{SendMail: c.smtpSettings.on(), UsageMonths: c.UsageRetention})
+	w, err := watch(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer w.end()
+	d, err := c.open(ctx, log, false, db.Config{SendMail: c.smtpSettings.on(), UsageMonths: c.UsageRetention, Tracing: w.tracing})
 	if err != nil {
 		return err
 	}
@@ -40,23 +47,29 @@ func (c serveCommand) Run(ctx context.Context) (err error) {
 	if err := migrate(ctx, d, log); err != nil {
 		return err
 	}
-	l, err := listen(c.Addr)
+	l, err := c.listenBoth()
 	if err != nil {
 		return err
 	}
-	log.Info("listening", "address", c.publicURL(l.Addr()), "version", version)
-	return serve(ctx, l, d, c.httpSettings, log, c.jobs(ctx, d, log)...)
+	var page http.Handler
+	if c.Playground {
+		if page, err = web.Playground(web.Settings{Version: version}); err != nil {
+			return err
+		}
+	}
+	log.Info("listening", "address", c.publicURL(l.main.Addr()), "version", version)
+	return serve(ctx, l, d, c.httpSettings, w, page, log, c.jobs(ctx, d, w.metrics, log)...)
 }
 
 // jobs are what the server does beside answering requests.
-func (c serveCommand) jobs(ctx context.Context, d *database, log *slog.Logger) []job {
+func (c serveCommand) jobs(ctx context.Context, d *database, m *server.Metrics, log *slog.Logger) []job {
 	if can, err := d.CanRewriteTrail(ctx); err == nil && can {
 		log.Warn(openTrail)
 	}
-	list := []job{forget(d.DB, c.retentionSettings, log), keepUsage(d.DB, log)}
+	list := []job{forget(d.DB, c.retentionSettings, m, log), keepUsage(d.DB, m, log), forgetLive(d.DB, m, log)}
 	if c.smtpSettings.on() {
 		log.Info("sending mail", "server", c.transport().String())
-		list = append(list, sendMail(d.DB, c.transport(), log))
+		list = append(list, sendMail(d.DB, c.transport(), m, log))
 	}
 	return list
 }
@@ -96,34 +109,32 @@ func migrate(ctx context.Context, d *database, log *slog.Logger) error {
 	return nil
 }
 
-func listen(addr string) (net.Listener, error) {
-	l, err := net.Listen("tcp", addr)
-	if err != nil {
-		return nil, fmt.Errorf("cannot listen on %s (%w): choose another address with --addr or GRANTWOOD_ADDR", addr, err)
-	}
-	return l, nil
-}
-
 // serve answers requests until ctx ends, then finishes those that are running, and the jobs. An end of the private database
-// server is an error.
-func serve(ctx context.Context, l net.Listener, d *database, s httpSettings, log *slog.Logger, jobs ...job) error {
-	srv, err := s.server(d, l.Addr(), log)
+// server is an error. The playground may be nil.
+func serve(ctx context.Context, l listeners, d *database, s httpSettings, w watching, playground http.Handler, log *slog.Logger, jobs ...job) error {
+	defer l.close()
+	srv, err := s.server(d, l.main.Addr(), w, playground, log)
 	if err != nil {
 		return err
 	}
-	defer runJobs(ctx, jobs)()
-	h := &http.Server{
-		Handler: srv,
-		// Times against slow callers; none for writing, which would cut long answers.
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       30 * time.Second,
-		IdleTimeout:       60 * time.Second,
-		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	h := newHTTPServer(srv, log)
+	start := func() error { return h.Serve(l.main) }
+	if s.tls() {
+		certificate, err := server.LoadCertificate(s.TLSCert, s.TLSKey, w.metrics, log)
+		if err != nil {
+			return fmt.Errorf("--tls-cert and --tls-key: %w", err)
+		}
+		h.TLSConfig = certificate.Config()
+		start = func() error { return h.ServeTLS(l.main, "", "") }
+		jobs = append(jobs, certificate.Watch)
 	}
+	defer runJobs(ctx, jobs)()
+	watched, unwatch := context.WithCancel(context.WithoutCancel(ctx))
+	defer unwatch()
+	go serveAdmin(watched, l.admin, srv, log)
 	h.RegisterOnShutdown(srv.Drain)
 	ended := make(chan error, 1)
-	go func() { ended <- h.Serve(l) }()
+	go func() { ended <- start() }()
 	select {
 	case err := <-ended:
 		return fmt.Errorf("serve: %w", err)
@@ -132,11 +143,5 @@ func serve(ctx context.Context, l net.Listener, d *database, s httpSettings, log
 		return fmt.Errorf("the private database ended: %w", err)
 	case <-ctx.Done():
 	}
-	log.Info("stopping: running requests finish first")
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
-	defer cancel()
-	if err := h.Shutdown(drain); err != nil {
-		return fmt.Errorf("stop: %w", err)
-	}
-	return nil
+	return stopServing(ctx, h, srv, s.DrainDelay, log)
 }

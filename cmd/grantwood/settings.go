@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"strings"
@@ -27,16 +28,21 @@ func (s logSettings) loggerTo(w io.Writer) *slog.Logger {
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(s.LogLevel)) // one of the four
 	options := &slog.HandlerOptions{Level: level}
+	var handler slog.Handler = slog.NewTextHandler(w, options)
 	if s.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(w, options))
+		handler = slog.NewJSONHandler(w, options)
 	}
-	return slog.New(slog.NewTextHandler(w, options))
+	if tracingWanted() {
+		handler = traceHandler{handler}
+	}
+	return slog.New(handler)
 }
 
 // httpSettings say where the server listens and under which address people reach it.
 type httpSettings struct {
+	networkSettings
 	Addr      string `help:"Address to listen on." default:"127.0.0.1:8080" env:"GRANTWOOD_ADDR"`
-	PublicURL string `help:"Address under which people reach the server, for links; http:// and the listening address when empty." env:"GRANTWOOD_PUBLIC_URL"`
+	PublicURL string `help:"Address under which people reach the server, for links; http:// or https:// and the listening address when empty." env:"GRANTWOOD_PUBLIC_URL"`
 	MaxCost   int    `help:"Largest cost of one operation, in points." default:"100000" env:"GRANTWOOD_MAX_COST"`
 
 	Patience         time.Duration        `help:"How long an operation waits for its turn, when there is much to do, before it is refused." default:"2s" env:"GRANTWOOD_PATIENCE"`
@@ -59,7 +65,7 @@ func (s httpSettings) check() error {
 	if s.TrustedOnly && len(s.TrustedDocuments) == 0 {
 		return errors.New("--trusted-only (GRANTWOOD_TRUSTED_ONLY) needs documents: name a manifest with --trusted-documents")
 	}
-	if err := errors.Join(s.Limits.Check(), s.Rates.Check()); err != nil {
+	if err := errors.Join(s.networkSettings.check(), s.Limits.Check(), s.Rates.Check()); err != nil {
 		return err
 	}
 	if s.PublicURL == "" {
@@ -71,8 +77,13 @@ func (s httpSettings) check() error {
 	return nil
 }
 
-// server makes a server with the settings, which listens on addr.
-func (s httpSettings) server(d *database, addr net.Addr, log *slog.Logger) (*server.Server, error) {
+// server makes a server with the settings, which listens on addr. The playground may be nil.
+func (s httpSettings) server(d *database, addr net.Addr, w watching, playground http.Handler, log *slog.Logger) (*server.Server, error) {
+	origins, err := s.origins()
+	proxies, err2 := s.proxies()
+	if err := errors.Join(err, err2); err != nil {
+		return nil, err
+	}
 	trusted := map[string]string{}
 	for _, file := range s.TrustedDocuments {
 		documents, err := server.ReadTrusted(file)
@@ -82,13 +93,17 @@ func (s httpSettings) server(d *database, addr net.Addr, log *slog.Logger) (*ser
 		maps.Copy(trusted, documents)
 	}
 	return server.New(server.Config{DB: d.DB, PublicURL: s.publicURL(addr), Version: version, MaxCost: s.MaxCost, Limits: s.Limits, Rates: s.Rates, Patience: s.Patience,
-		Introspection: s.Introspection, Trusted: trusted, TrustedOnly: s.TrustedOnly, Log: log})
+		Introspection: s.Introspection, Trusted: trusted, TrustedOnly: s.TrustedOnly, Playground: playground, Log: log,
+		Metrics: w.metrics, Tracing: w.tracing, SlowOperation: s.SlowOperation, Origins: origins, Proxies: proxies})
 }
 
 // publicURL is the address for links, without a slash at the end, when the server listens on addr.
 func (s httpSettings) publicURL(addr net.Addr) string {
 	if s.PublicURL != "" {
 		return strings.TrimSuffix(s.PublicURL, "/")
+	}
+	if s.tls() {
+		return "https://" + addr.String()
 	}
 	return "http://" + addr.String()
 }

@@ -642,6 +642,13 @@ func (this SignOutPayload) GetUserErrors() []graph.UserError {
 	return interfaceSlice
 }
 
+// Entry points for following changes of the caller's account. Visibility is decided anew for every event, and events show how things are
+// when they are sent. A subscription ends with an error: UNAUTHENTICATED within 30 seconds after the caller was disabled or revoked, has
+// signed out or expired; FORBIDDEN when the capability is gone; UNAVAILABLE when the reader is too slow or the server stops. After the
+// last, and after a broken connection, subscribe again with `after`: nothing is lost and nothing comes twice, for an hour.
+type Subscription struct {
+}
+
 // Ownership handed over.
 type TransferOwnershipPayload struct {
 	// Problems; empty on success.

@@ -1898,6 +1898,41 @@ func (ec *executionContext) marshalOID2ᚕgrantwoodᚋgraphᚐIDᚄ(ctx context.
 	return ret
 }
 
+func (ec *executionContext) unmarshalOID2ᚕᚖgrantwoodᚋgraphᚐIDᚄ(ctx context.Context, v any) ([]*graph.ID, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]*graph.ID, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNID2ᚖgrantwoodᚋgraphᚐID(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalOID2ᚕᚖgrantwoodᚋgraphᚐIDᚄ(ctx context.Context, sel ast.SelectionSet, v []*graph.ID) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := make(graphql.Array, len(v))
+	for i := range v {
+		ret[i] = ec.marshalNID2ᚖgrantwoodᚋgraphᚐID(ctx, sel, v[i])
+	}
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) unmarshalOID2ᚖgrantwoodᚋgraphᚐID(ctx context.Context, v any) (*graph.ID, error) {
 	if v == nil {
 		return nil, nil

@@ -29,6 +29,7 @@ type ResolverRoot interface {
 	Grant() GrantResolver
 	Mutation() MutationResolver
 	Query() QueryResolver
+	Subscription() SubscriptionResolver
 	Unit() UnitResolver
 	UsageRecord() UsageRecordResolver
 	User() UserResolver
@@ -168,6 +169,23 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 				Data: buf.Bytes(),
 			}
 		}
+	case ast.Subscription:
+		next := ec._Subscription(ctx, opCtx.Operation.SelectionSet)
+
+		var buf bytes.Buffer
+		return func(ctx context.Context) *graphql.Response {
+			buf.Reset()
+			data := next(ctx)
+
+			if data == nil {
+				return nil
+			}
+			data.MarshalGQL(&buf)
+
+			return &graphql.Response{
+				Data: buf.Bytes(),
+			}
+		}
 
 	default:
 		return graphql.OneShot(graphql.ErrorResponse(ctx, "unsupported GraphQL operation"))
@@ -210,7 +228,7 @@ var sources = []*ast.Source{
 # ---------------------------------------------------------------------------
 
 """
-The field may be called without credentials. Every field of Query and Mutation carries exactly one of
+The field may be called without credentials. Every field of Query, Mutation and Subscription carries exactly one of
 @public or @requires.
 """
 directive @public on FIELD_DEFINITION
@@ -2224,6 +2242,75 @@ type Mutation {
 }
 
 # ---------------------------------------------------------------------------
+# Subscription
+# ---------------------------------------------------------------------------
+
+"""
+Entry points for following changes of the caller's account. Visibility is decided anew for every event, and events show how things are
+when they are sent. A subscription ends with an error: UNAUTHENTICATED within 30 seconds after the caller was disabled or revoked, has
+signed out or expired; FORBIDDEN when the capability is gone; UNAVAILABLE when the reader is too slow or the server stops. After the
+last, and after a broken connection, subscribe again with ` + "`" + `after` + "`" + `: nothing is lost and nothing comes twice, for an hour.
+"""
+type Subscription {
+  """
+  Effective grants that change, of whatever cause: a grant or rule that is set, a move, an end, somebody who joins. The viewer's own,
+  and those of others with MANAGE_GRANTS, for visible keys; the viewer's own also when the key is lost by it.
+  """
+  grantChanged(
+    "Go on after this event, known by its ` + "`" + `eventId` + "`" + `; begin with what happens from now on when absent."
+    after: ID
+  ): GrantChangedEvent @requires
+  "Visible keys that are enabled, disabled, renamed, moved or deleted."
+  keyToggled(
+    "Go on after this event, known by its ` + "`" + `eventId` + "`" + `; begin with what happens from now on when absent."
+    after: ID
+  ): KeyToggledEvent @requires(by: [USER, TOKEN])
+  "New usage of visible keys, an event for each key, gathered for up to a second. Requires VIEW_USAGE."
+  usageAdded(
+    "Only these keys."
+    keyIds: [ID!] @constraint(rule: "max=500")
+    "Go on after this event, known by its ` + "`" + `eventId` + "`" + `; begin with what happens from now on when absent."
+    after: ID
+  ): UsageAddedEvent @requires(by: [USER, TOKEN, KEY], capability: VIEW_USAGE)
+}
+
+"A grant has changed."
+type GrantChangedEvent {
+  "What to go on after; opaque, and good for an hour."
+  eventId: ID!
+  "ID of the user."
+  userId: ID!
+  "ID of the key; sent also when it is no longer visible, so that a client can drop it."
+  keyId: ID!
+  "Effective state as of now."
+  enabled: Boolean!
+  "The grant, when it is visible; the primary user has none."
+  grant: Grant @visible
+}
+
+"A key has changed."
+type KeyToggledEvent {
+  "What to go on after; opaque, and good for an hour."
+  eventId: ID!
+  "State as of now."
+  status: ApiKeyStatus!
+  "The key."
+  key: ApiKey @visible
+}
+
+"Usage of a key has arrived."
+type UsageAddedEvent {
+  "What to go on after; opaque, and good for an hour."
+  eventId: ID!
+  "The key."
+  key: ApiKey @visible
+  "The newest of the records that have arrived, at most 100, the newest first, without those that were corrected since."
+  records: [UsageRecord!]! @visible
+  "Totals of what has arrived."
+  totals: UsageTotals!
+}
+
+# ---------------------------------------------------------------------------
 # Inputs of mutations
 # ---------------------------------------------------------------------------
 
@@ -3420,6 +3507,22 @@ func (ec *executionContext) childFields_GrantChangeEdge(ctx context.Context, fie
 	return nil, fmt.Errorf("no field named %q was found under type GrantChangeEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_GrantChangedEvent(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "eventId":
+		return ec.fieldContext_GrantChangedEvent_eventId(ctx, field)
+	case "userId":
+		return ec.fieldContext_GrantChangedEvent_userId(ctx, field)
+	case "keyId":
+		return ec.fieldContext_GrantChangedEvent_keyId(ctx, field)
+	case "enabled":
+		return ec.fieldContext_GrantChangedEvent_enabled(ctx, field)
+	case "grant":
+		return ec.fieldContext_GrantChangedEvent_grant(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type GrantChangedEvent", field.Name)
+}
+
 func (ec *executionContext) childFields_GrantConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "edges":
@@ -3620,6 +3723,18 @@ func (ec *executionContext) childFields_KeyRequestPayload(ctx context.Context, f
 		return ec.fieldContext_KeyRequestPayload_keyRequest(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type KeyRequestPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_KeyToggledEvent(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "eventId":
+		return ec.fieldContext_KeyToggledEvent_eventId(ctx, field)
+	case "status":
+		return ec.fieldContext_KeyToggledEvent_status(ctx, field)
+	case "key":
+		return ec.fieldContext_KeyToggledEvent_key(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type KeyToggledEvent", field.Name)
 }
 
 func (ec *executionContext) childFields_Membership(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -3956,6 +4071,20 @@ func (ec *executionContext) childFields_UpdateProfilePayload(ctx context.Context
 		return ec.fieldContext_UpdateProfilePayload_user(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type UpdateProfilePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UsageAddedEvent(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "eventId":
+		return ec.fieldContext_UsageAddedEvent_eventId(ctx, field)
+	case "key":
+		return ec.fieldContext_UsageAddedEvent_key(ctx, field)
+	case "records":
+		return ec.fieldContext_UsageAddedEvent_records(ctx, field)
+	case "totals":
+		return ec.fieldContext_UsageAddedEvent_totals(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UsageAddedEvent", field.Name)
 }
 
 func (ec *executionContext) childFields_UsageDownload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -116,6 +116,11 @@ type QueryResolver interface {
 	Products(ctx context.Context) ([]*graph.Product, error)
 	InvitationPreview(ctx context.Context, token string) (*graph.InvitationPreview, error)
 }
+type SubscriptionResolver interface {
+	GrantChanged(ctx context.Context, after *graph.ID) (<-chan *graph.GrantChangedEvent, error)
+	KeyToggled(ctx context.Context, after *graph.ID) (<-chan *graph.KeyToggledEvent, error)
+	UsageAdded(ctx context.Context, keyIds []*graph.ID, after *graph.ID) (<-chan *graph.UsageAddedEvent, error)
+}
 type UnitResolver interface {
 	Parent(ctx context.Context, obj *graph.Unit) (*graph.Unit, error)
 	Ancestors(ctx context.Context, obj *graph.Unit) ([]*graph.Unit, error)
@@ -2431,6 +2436,102 @@ func (ec *executionContext) field_Query_verifyApiKey_argsSecret(
 	} else {
 		var zeroVal string
 		return zeroVal, graphql.ErrorOnPath(ctx, fmt.Errorf(`unexpected type %T from directive, should be string`, tmp))
+	}
+}
+
+func (ec *executionContext) field_Subscription_grantChanged_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*graph.ID, error) {
+			return ec.unmarshalOID2ᚖgrantwoodᚋgraphᚐID(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Subscription_keyToggled_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*graph.ID, error) {
+			return ec.unmarshalOID2ᚖgrantwoodᚋgraphᚐID(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Subscription_usageAdded_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+
+	arg0, err := ec.field_Subscription_usageAdded_argsKeyIds(ctx, rawArgs)
+	if err != nil {
+		return nil, err
+	}
+	args["keyIds"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*graph.ID, error) {
+			return ec.unmarshalOID2ᚖgrantwoodᚋgraphᚐID(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_Subscription_usageAdded_argsKeyIds(
+	ctx context.Context,
+	rawArgs map[string]any,
+) ([]*graph.ID, error) {
+	if _, ok := rawArgs["keyIds"]; !ok {
+		var zeroVal []*graph.ID
+		return zeroVal, nil
+	}
+
+	ctx = graphql.WithPathContext(ctx, graphql.NewPathWithField("keyIds"))
+	directive0 := func(ctx context.Context) (any, error) {
+		tmp, ok := rawArgs["keyIds"]
+		if !ok {
+			var zeroVal []*graph.ID
+			return zeroVal, nil
+		}
+		return ec.unmarshalOID2ᚕᚖgrantwoodᚋgraphᚐIDᚄ(ctx, tmp)
+	}
+
+	directive1 := func(ctx context.Context) (any, error) {
+		rule, err := ec.unmarshalNString2string(ctx, "max=500")
+		if err != nil {
+			var zeroVal []*graph.ID
+			return zeroVal, err
+		}
+		if ec.Directives.Constraint == nil {
+			var zeroVal []*graph.ID
+			return zeroVal, errors.New("directive constraint is not implemented")
+		}
+		return ec.Directives.Constraint(ctx, rawArgs, directive0, rule)
+	}
+
+	tmp, err := directive1(ctx)
+	if err != nil {
+		var zeroVal []*graph.ID
+		return zeroVal, graphql.ErrorOnPath(ctx, err)
+	}
+	if data, ok := tmp.([]*graph.ID); ok {
+		return data, nil
+	} else if tmp == nil {
+		var zeroVal []*graph.ID
+		return zeroVal, nil
+	} else {
+		var zeroVal []*graph.ID
+		return zeroVal, graphql.ErrorOnPath(ctx, fmt.Errorf(`unexpected type %T from directive, should be []*grantwood/graph.ID`, tmp))
 	}
 }
 
@@ -8003,6 +8104,143 @@ func (ec *executionContext) fieldContext_GrantChangeEdge_node(_ context.Context,
 	return fc, nil
 }
 
+func (ec *executionContext) _GrantChangedEvent_eventId(ctx context.Context, field graphql.CollectedField, obj *graph.GrantChangedEvent) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_GrantChangedEvent_eventId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EventID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v graph.ID) graphql.Marshaler {
+			return ec.marshalNID2grantwoodᚋgraphᚐID(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_GrantChangedEvent_eventId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("GrantChangedEvent", field, false, false, "ID")
+}
+
+func (ec *executionContext) _GrantChangedEvent_userId(ctx context.Context, field graphql.CollectedField, obj *graph.GrantChangedEvent) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_GrantChangedEvent_userId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v graph.ID) graphql.Marshaler {
+			return ec.marshalNID2grantwoodᚋgraphᚐID(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_GrantChangedEvent_userId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("GrantChangedEvent", field, false, false, "ID")
+}
+
+func (ec *executionContext) _GrantChangedEvent_keyId(ctx context.Context, field graphql.CollectedField, obj *graph.GrantChangedEvent) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_GrantChangedEvent_keyId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.KeyID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v graph.ID) graphql.Marshaler {
+			return ec.marshalNID2grantwoodᚋgraphᚐID(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_GrantChangedEvent_keyId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("GrantChangedEvent", field, false, false, "ID")
+}
+
+func (ec *executionContext) _GrantChangedEvent_enabled(ctx context.Context, field graphql.CollectedField, obj *graph.GrantChangedEvent) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_GrantChangedEvent_enabled(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Enabled, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_GrantChangedEvent_enabled(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("GrantChangedEvent", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _GrantChangedEvent_grant(ctx context.Context, field graphql.CollectedField, obj *graph.GrantChangedEvent) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_GrantChangedEvent_grant(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Grant, nil
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				if ec.Directives.Visible == nil {
+					var zeroVal *graph.Grant
+					return zeroVal, errors.New("directive visible is not implemented")
+				}
+				return ec.Directives.Visible(ctx, obj, directive0)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *graph.Grant) graphql.Marshaler {
+			return ec.marshalOGrant2ᚖgrantwoodᚋgraphᚐGrant(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_GrantChangedEvent_grant(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "GrantChangedEvent",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Grant(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _GrantConnection_edges(ctx context.Context, field graphql.CollectedField, obj *graph.GrantConnection) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -9841,6 +10079,97 @@ func (ec *executionContext) fieldContext_KeyRequestPayload_keyRequest(_ context.
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_KeyRequest(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _KeyToggledEvent_eventId(ctx context.Context, field graphql.CollectedField, obj *graph.KeyToggledEvent) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_KeyToggledEvent_eventId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EventID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v graph.ID) graphql.Marshaler {
+			return ec.marshalNID2grantwoodᚋgraphᚐID(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_KeyToggledEvent_eventId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("KeyToggledEvent", field, false, false, "ID")
+}
+
+func (ec *executionContext) _KeyToggledEvent_status(ctx context.Context, field graphql.CollectedField, obj *graph.KeyToggledEvent) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_KeyToggledEvent_status(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Status, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v graph.ApiKeyStatus) graphql.Marshaler {
+			return ec.marshalNApiKeyStatus2grantwoodᚋgraphᚐApiKeyStatus(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_KeyToggledEvent_status(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("KeyToggledEvent", field, false, false, "ApiKeyStatus")
+}
+
+func (ec *executionContext) _KeyToggledEvent_key(ctx context.Context, field graphql.CollectedField, obj *graph.KeyToggledEvent) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_KeyToggledEvent_key(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Key, nil
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				if ec.Directives.Visible == nil {
+					var zeroVal *graph.ApiKey
+					return zeroVal, errors.New("directive visible is not implemented")
+				}
+				return ec.Directives.Visible(ctx, obj, directive0)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *graph.ApiKey) graphql.Marshaler {
+			return ec.marshalOApiKey2ᚖgrantwoodᚋgraphᚐApiKey(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_KeyToggledEvent_key(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "KeyToggledEvent",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ApiKey(ctx, field)
 		},
 	}
 	return fc, nil
@@ -15513,6 +15842,227 @@ func (ec *executionContext) fieldContext_SignOutPayload_endedSessions(_ context.
 	return graphql.NewScalarFieldContext("SignOutPayload", field, false, false, "Int")
 }
 
+func (ec *executionContext) _Subscription_grantChanged(ctx context.Context, field graphql.CollectedField) (ret func(ctx context.Context) graphql.Marshaler) {
+	return graphql.ResolveFieldStream(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Subscription_grantChanged(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Subscription().GrantChanged(ctx, fc.Args["after"].(*graph.ID))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				by, err := ec.unmarshalNPrincipalKind2ᚕgrantwoodᚋgraphᚐPrincipalKindᚄ(ctx, []any{"USER"})
+				if err != nil {
+					var zeroVal *graph.GrantChangedEvent
+					return zeroVal, err
+				}
+				orSelf, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *graph.GrantChangedEvent
+					return zeroVal, err
+				}
+				otherwise, err := ec.unmarshalNDenial2grantwoodᚋgraphᚋgeneratedᚐDenial(ctx, "ERROR")
+				if err != nil {
+					var zeroVal *graph.GrantChangedEvent
+					return zeroVal, err
+				}
+				if ec.Directives.Requires == nil {
+					var zeroVal *graph.GrantChangedEvent
+					return zeroVal, errors.New("directive requires is not implemented")
+				}
+				return ec.Directives.Requires(ctx, nil, directive0, by, nil, nil, orSelf, otherwise)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *graph.GrantChangedEvent) graphql.Marshaler {
+			return ec.marshalOGrantChangedEvent2ᚖgrantwoodᚋgraphᚐGrantChangedEvent(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Subscription_grantChanged(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Subscription",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_GrantChangedEvent(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Subscription_grantChanged_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Subscription_keyToggled(ctx context.Context, field graphql.CollectedField) (ret func(ctx context.Context) graphql.Marshaler) {
+	return graphql.ResolveFieldStream(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Subscription_keyToggled(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Subscription().KeyToggled(ctx, fc.Args["after"].(*graph.ID))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				by, err := ec.unmarshalNPrincipalKind2ᚕgrantwoodᚋgraphᚐPrincipalKindᚄ(ctx, []any{"USER", "TOKEN"})
+				if err != nil {
+					var zeroVal *graph.KeyToggledEvent
+					return zeroVal, err
+				}
+				orSelf, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *graph.KeyToggledEvent
+					return zeroVal, err
+				}
+				otherwise, err := ec.unmarshalNDenial2grantwoodᚋgraphᚋgeneratedᚐDenial(ctx, "ERROR")
+				if err != nil {
+					var zeroVal *graph.KeyToggledEvent
+					return zeroVal, err
+				}
+				if ec.Directives.Requires == nil {
+					var zeroVal *graph.KeyToggledEvent
+					return zeroVal, errors.New("directive requires is not implemented")
+				}
+				return ec.Directives.Requires(ctx, nil, directive0, by, nil, nil, orSelf, otherwise)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *graph.KeyToggledEvent) graphql.Marshaler {
+			return ec.marshalOKeyToggledEvent2ᚖgrantwoodᚋgraphᚐKeyToggledEvent(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Subscription_keyToggled(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Subscription",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_KeyToggledEvent(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Subscription_keyToggled_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Subscription_usageAdded(ctx context.Context, field graphql.CollectedField) (ret func(ctx context.Context) graphql.Marshaler) {
+	return graphql.ResolveFieldStream(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Subscription_usageAdded(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Subscription().UsageAdded(ctx, fc.Args["keyIds"].([]*graph.ID), fc.Args["after"].(*graph.ID))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				by, err := ec.unmarshalNPrincipalKind2ᚕgrantwoodᚋgraphᚐPrincipalKindᚄ(ctx, []any{"USER", "TOKEN", "KEY"})
+				if err != nil {
+					var zeroVal *graph.UsageAddedEvent
+					return zeroVal, err
+				}
+				capability, err := ec.unmarshalOCapability2ᚖgrantwoodᚋgraphᚐCapability(ctx, "VIEW_USAGE")
+				if err != nil {
+					var zeroVal *graph.UsageAddedEvent
+					return zeroVal, err
+				}
+				orSelf, err := ec.unmarshalNBoolean2bool(ctx, false)
+				if err != nil {
+					var zeroVal *graph.UsageAddedEvent
+					return zeroVal, err
+				}
+				otherwise, err := ec.unmarshalNDenial2grantwoodᚋgraphᚋgeneratedᚐDenial(ctx, "ERROR")
+				if err != nil {
+					var zeroVal *graph.UsageAddedEvent
+					return zeroVal, err
+				}
+				if ec.Directives.Requires == nil {
+					var zeroVal *graph.UsageAddedEvent
+					return zeroVal, errors.New("directive requires is not implemented")
+				}
+				return ec.Directives.Requires(ctx, nil, directive0, by, capability, nil, orSelf, otherwise)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *graph.UsageAddedEvent) graphql.Marshaler {
+			return ec.marshalOUsageAddedEvent2ᚖgrantwoodᚋgraphᚐUsageAddedEvent(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Subscription_usageAdded(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Subscription",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UsageAddedEvent(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Subscription_usageAdded_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _TransferOwnershipPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *TransferOwnershipPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -16745,6 +17295,151 @@ func (ec *executionContext) fieldContext_UpdateProfilePayload_user(_ context.Con
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_User(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _UsageAddedEvent_eventId(ctx context.Context, field graphql.CollectedField, obj *graph.UsageAddedEvent) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UsageAddedEvent_eventId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EventID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v graph.ID) graphql.Marshaler {
+			return ec.marshalNID2grantwoodᚋgraphᚐID(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_UsageAddedEvent_eventId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("UsageAddedEvent", field, false, false, "ID")
+}
+
+func (ec *executionContext) _UsageAddedEvent_key(ctx context.Context, field graphql.CollectedField, obj *graph.UsageAddedEvent) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UsageAddedEvent_key(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Key, nil
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				if ec.Directives.Visible == nil {
+					var zeroVal *graph.ApiKey
+					return zeroVal, errors.New("directive visible is not implemented")
+				}
+				return ec.Directives.Visible(ctx, obj, directive0)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *graph.ApiKey) graphql.Marshaler {
+			return ec.marshalOApiKey2ᚖgrantwoodᚋgraphᚐApiKey(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_UsageAddedEvent_key(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UsageAddedEvent",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ApiKey(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _UsageAddedEvent_records(ctx context.Context, field graphql.CollectedField, obj *graph.UsageAddedEvent) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UsageAddedEvent_records(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Records, nil
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				if ec.Directives.Visible == nil {
+					var zeroVal []*graph.UsageRecord
+					return zeroVal, errors.New("directive visible is not implemented")
+				}
+				return ec.Directives.Visible(ctx, obj, directive0)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v []*graph.UsageRecord) graphql.Marshaler {
+			return ec.marshalNUsageRecord2ᚕᚖgrantwoodᚋgraphᚐUsageRecordᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_UsageAddedEvent_records(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UsageAddedEvent",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UsageRecord(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _UsageAddedEvent_totals(ctx context.Context, field graphql.CollectedField, obj *graph.UsageAddedEvent) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UsageAddedEvent_totals(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Totals, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *graph.UsageTotals) graphql.Marshaler {
+			return ec.marshalNUsageTotals2ᚖgrantwoodᚋgraphᚐUsageTotals(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_UsageAddedEvent_totals(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UsageAddedEvent",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UsageTotals(ctx, field)
 		},
 	}
 	return fc, nil
@@ -25941,6 +26636,59 @@ func (ec *executionContext) executed_GrantChangeEdge(ctx context.Context, sel as
 	return out
 }
 
+var grantChangedEventImplementors = []string{"GrantChangedEvent"}
+
+func (ec *executionContext) _GrantChangedEvent(ctx context.Context, sel ast.SelectionSet, obj *graph.GrantChangedEvent) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, grantChangedEventImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("GrantChangedEvent")
+		case "eventId":
+			out.Values[i] = ec._GrantChangedEvent_eventId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "userId":
+			out.Values[i] = ec._GrantChangedEvent_userId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "keyId":
+			out.Values[i] = ec._GrantChangedEvent_keyId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "enabled":
+			out.Values[i] = ec._GrantChangedEvent_enabled(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "grant":
+			out.Values[i] = ec._GrantChangedEvent_grant(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var grantConnectionImplementors = []string{"GrantConnection"}
 
 func (ec *executionContext) executed_GrantConnection(ctx context.Context, sel ast.SelectionSet, obj *graph.GrantConnection) graphql.Marshaler {
@@ -26608,6 +27356,49 @@ func (ec *executionContext) executed_KeyRequestPayload(ctx context.Context, sel 
 			}
 		case "keyRequest":
 			out.Values[i] = ec._KeyRequestPayload_keyRequest(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var keyToggledEventImplementors = []string{"KeyToggledEvent"}
+
+func (ec *executionContext) _KeyToggledEvent(ctx context.Context, sel ast.SelectionSet, obj *graph.KeyToggledEvent) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, keyToggledEventImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("KeyToggledEvent")
+		case "eventId":
+			out.Values[i] = ec._KeyToggledEvent_eventId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "status":
+			out.Values[i] = ec._KeyToggledEvent_status(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "key":
+			out.Values[i] = ec._KeyToggledEvent_key(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
@@ -27969,6 +28760,30 @@ func (ec *executionContext) executed_SignOutPayload(ctx context.Context, sel ast
 	return out
 }
 
+var subscriptionImplementors = []string{"Subscription"}
+
+func (ec *executionContext) _Subscription(ctx context.Context, sel ast.SelectionSet) func(ctx context.Context) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, subscriptionImplementors)
+	ctx = graphql.WithFieldContext(ctx, &graphql.FieldContext{
+		Object: "Subscription",
+	})
+	if len(fields) != 1 {
+		graphql.AddErrorf(ctx, "must subscribe to exactly one stream")
+		return nil
+	}
+
+	switch fields[0].Name {
+	case "grantChanged":
+		return ec._Subscription_grantChanged(ctx, fields[0])
+	case "keyToggled":
+		return ec._Subscription_keyToggled(ctx, fields[0])
+	case "usageAdded":
+		return ec._Subscription_usageAdded(ctx, fields[0])
+	default:
+		panic("unknown field " + strconv.Quote(fields[0].Name))
+	}
+}
+
 var transferOwnershipPayloadImplementors = []string{"TransferOwnershipPayload", "Payload"}
 
 func (ec *executionContext) executed_TransferOwnershipPayload(ctx context.Context, sel ast.SelectionSet, obj *TransferOwnershipPayload) graphql.Marshaler {
@@ -28309,6 +29124,54 @@ func (ec *executionContext) executed_UpdateProfilePayload(ctx context.Context, s
 		case "user":
 			out.Values[i] = ec._UpdateProfilePayload_user(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var usageAddedEventImplementors = []string{"UsageAddedEvent"}
+
+func (ec *executionContext) _UsageAddedEvent(ctx context.Context, sel ast.SelectionSet, obj *graph.UsageAddedEvent) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, usageAddedEventImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("UsageAddedEvent")
+		case "eventId":
+			out.Values[i] = ec._UsageAddedEvent_eventId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "key":
+			out.Values[i] = ec._UsageAddedEvent_key(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "records":
+			out.Values[i] = ec._UsageAddedEvent_records(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "totals":
+			out.Values[i] = ec._UsageAddedEvent_totals(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		default:
@@ -31269,6 +32132,13 @@ func (ec *executionContext) marshalOGrant2ᚖgrantwoodᚋgraphᚐGrant(ctx conte
 	return ec._Grant(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalOGrantChangedEvent2ᚖgrantwoodᚋgraphᚐGrantChangedEvent(ctx context.Context, sel ast.SelectionSet, v *graph.GrantChangedEvent) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._GrantChangedEvent(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalOGrantFilter2ᚖgrantwoodᚋgraphᚐGrantFilter(ctx context.Context, v any) (*graph.GrantFilter, error) {
 	if v == nil {
 		return nil, nil
@@ -31402,6 +32272,13 @@ func (ec *executionContext) marshalOKeyRequestStatus2ᚖgrantwoodᚋgraphᚐKeyR
 	_ = ctx
 	res := scalar.MarshalString(string(*v))
 	return res
+}
+
+func (ec *executionContext) marshalOKeyToggledEvent2ᚖgrantwoodᚋgraphᚐKeyToggledEvent(ctx context.Context, sel ast.SelectionSet, v *graph.KeyToggledEvent) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._KeyToggledEvent(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalONode2grantwoodᚋgraphᚐNode(ctx context.Context, sel ast.SelectionSet, v graph.Node) graphql.Marshaler {
@@ -31747,6 +32624,13 @@ func (ec *executionContext) marshalOUpdateProfilePayload2ᚖgrantwoodᚋgraphᚋ
 		return graphql.Null
 	}
 	return ec._UpdateProfilePayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOUsageAddedEvent2ᚖgrantwoodᚋgraphᚐUsageAddedEvent(ctx context.Context, sel ast.SelectionSet, v *graph.UsageAddedEvent) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._UsageAddedEvent(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalOUsageDirection2ᚖgrantwoodᚋgraphᚐUsageDirection(ctx context.Context, v any) (*graph.UsageDirection, error) {

@@ -1,0 +1,2 @@
+import{n as e,t}from"./main-B2Ij0-ob.js";var n={tabSize:2,insertSpaces:!0,eol:`
+`},r={jsonc:{parse:e=>({text:e}),astFormat:`jsonc-text`,locStart:()=>0,locEnd:({text:e})=>e.length}},i={"jsonc-text":{print:({node:{text:r}})=>t(r,e(r,void 0,n))}};export{r as parsers,i as printers};
