@@ -26638,7 +26638,7 @@ func (ec *executionContext) executed_GrantChangeEdge(ctx context.Context, sel as
 
 var grantChangedEventImplementors = []string{"GrantChangedEvent"}
 
-func (ec *executionContext) _GrantChangedEvent(ctx context.Context, sel ast.SelectionSet, obj *graph.GrantChangedEvent) graphql.Marshaler {
+func (ec *executionContext) executed_GrantChangedEvent(ctx context.Context, sel ast.SelectionSet, obj *graph.GrantChangedEvent) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, grantChangedEventImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -27378,7 +27378,7 @@ func (ec *executionContext) executed_KeyRequestPayload(ctx context.Context, sel 
 
 var keyToggledEventImplementors = []string{"KeyToggledEvent"}
 
-func (ec *executionContext) _KeyToggledEvent(ctx context.Context, sel ast.SelectionSet, obj *graph.KeyToggledEvent) graphql.Marshaler {
+func (ec *executionContext) executed_KeyToggledEvent(ctx context.Context, sel ast.SelectionSet, obj *graph.KeyToggledEvent) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, keyToggledEventImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -29145,7 +29145,7 @@ func (ec *executionContext) executed_UpdateProfilePayload(ctx context.Context, s
 
 var usageAddedEventImplementors = []string{"UsageAddedEvent"}
 
-func (ec *executionContext) _UsageAddedEvent(ctx context.Context, sel ast.SelectionSet, obj *graph.UsageAddedEvent) graphql.Marshaler {
+func (ec *executionContext) executed_UsageAddedEvent(ctx context.Context, sel ast.SelectionSet, obj *graph.UsageAddedEvent) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, usageAddedEventImplementors)
 
 	out := graphql.NewFieldSet(fields)

@@ -4895,6 +4895,133 @@ func (ec *executionContext) guardedGrantChangeEdge_node(ctx context.Context, obj
 	return v, ok
 }
 
+// _GrantChangedEvent writes an object of the type, or lets it be executed when several of its fields have resolvers, which then run at once.
+func (ec *executionContext) _GrantChangedEvent(ctx context.Context, sel ast.SelectionSet, obj *graph.GrantChangedEvent) graphql.Marshaler {
+	p := ec.planGrantChangedEvent(ctx, sel)
+	if p.Executes > 1 {
+		return ec.executed_GrantChangedEvent(ctx, sel, obj)
+	}
+	w := selfwriting.Begin(ctx)
+	return w.End(ec.writeGrantChangedEvent(w, p, obj))
+}
+
+func (ec *executionContext) planGrantChangedEvent(ctx context.Context, sel ast.SelectionSet) *selfwriting.Plan {
+	return ec.plans.Of(ctx, ec.OperationContext, "GrantChangedEvent", grantChangedEventImplementors, sel, func(f *selfwriting.Field) {
+		switch f.Collected.Name {
+		case "eventId":
+			f.Number = 1
+		case "userId":
+			f.Number = 2
+		case "keyId":
+			f.Number = 3
+		case "enabled":
+			f.Number = 4
+		case "grant":
+			f.Number = 5
+			f.Below = ec.planGrant(f.Context, f.Collected.Selections)
+		}
+	})
+}
+
+func (ec *executionContext) writeGrantChangedEvent(w *selfwriting.Writer, p *selfwriting.Plan, obj *graph.GrantChangedEvent) bool {
+	w.B = append(w.B, '{')
+	for i := range p.Fields {
+		f := &p.Fields[i]
+		w.B = append(w.B, f.Name...)
+		if f.Denied {
+			w.Null()
+			continue
+		}
+		start, result := len(w.B), selfwriting.Irregular
+		if !f.Execute {
+			switch f.Number {
+			case 0:
+				w.B, result = append(w.B, "\"GrantChangedEvent\""...), selfwriting.Written
+			case 1:
+				w.B = obj.EventID.AppendGQL(w.B)
+				result = selfwriting.Written
+			case 2:
+				w.B = obj.UserID.AppendGQL(w.B)
+				result = selfwriting.Written
+			case 3:
+				w.B = obj.KeyID.AppendGQL(w.B)
+				result = selfwriting.Written
+			case 4:
+				w.B = scalar.AppendBoolean(w.B, obj.Enabled)
+				result = selfwriting.Written
+			case 5:
+				result = ec.writeGrantChangedEvent_grant(w, f, obj)
+			}
+		}
+		if result == selfwriting.Irregular {
+			w.B = w.B[:start]
+			result = ec.executeGrantChangedEvent(w, f, obj)
+		}
+		if result == selfwriting.Invalid {
+			return false
+		}
+	}
+	w.B = append(w.B, '}')
+	return true
+}
+
+// executeGrantChangedEvent executes a field in the ordinary way.
+func (ec *executionContext) executeGrantChangedEvent(w *selfwriting.Writer, f *selfwriting.Field, obj *graph.GrantChangedEvent) selfwriting.Result {
+	switch ctx := w.Context(); f.Number {
+	case 1:
+		return w.Executed(ec._GrantChangedEvent_eventId(ctx, f.Collected, obj), true)
+	case 2:
+		return w.Executed(ec._GrantChangedEvent_userId(ctx, f.Collected, obj), true)
+	case 3:
+		return w.Executed(ec._GrantChangedEvent_keyId(ctx, f.Collected, obj), true)
+	case 4:
+		return w.Executed(ec._GrantChangedEvent_enabled(ctx, f.Collected, obj), true)
+	case 5:
+		return w.Executed(ec._GrantChangedEvent_grant(ctx, f.Collected, obj), false)
+	}
+	panic("unknown field " + f.Collected.Name)
+}
+
+func (ec *executionContext) writeGrantChangedEvent_grant(w *selfwriting.Writer, f *selfwriting.Field, obj *graph.GrantChangedEvent) selfwriting.Result {
+	v, ok := ec.guardedGrantChangedEvent_grant(f.Context, obj)
+	if !ok {
+		return selfwriting.Irregular
+	}
+	if v == nil {
+		w.Null()
+		return selfwriting.Written
+	}
+	start, depth := len(w.B), w.Depth()
+	_ = start
+	w.Enter("GrantChangedEvent", f)
+	if !ec.writeGrant(w, f.Below, v) {
+		w.Back(depth)
+		w.B = w.B[:start]
+		w.Null()
+		return selfwriting.Written
+	}
+	w.Leave()
+	return selfwriting.Written
+
+}
+
+// guardedGrantChangedEvent_grant gives the value that the directives of the field let pass.
+func (ec *executionContext) guardedGrantChangedEvent_grant(ctx context.Context, obj *graph.GrantChangedEvent) (v *graph.Grant, ok bool) {
+	next0 := func(context.Context) (any, error) { return obj.Grant, nil }
+	next1 := func(ctx context.Context) (any, error) {
+		return ec.Directives.Visible(ctx, obj, next0)
+	}
+	result, err := next1(ctx)
+	if err != nil {
+		return v, false
+	}
+	if result == nil {
+		return v, true
+	}
+	v, ok = result.(*graph.Grant)
+	return v, ok
+}
+
 // _GrantConnection writes an object of the type, or lets it be executed when several of its fields have resolvers, which then run at once.
 func (ec *executionContext) _GrantConnection(ctx context.Context, sel ast.SelectionSet, obj *graph.GrantConnection) graphql.Marshaler {
 	p := ec.planGrantConnection(ctx, sel)
@@ -7239,6 +7366,119 @@ func (ec *executionContext) guardedKeyRequestPayload_keyRequest(ctx context.Cont
 		return v, true
 	}
 	v, ok = result.(*graph.KeyRequest)
+	return v, ok
+}
+
+// _KeyToggledEvent writes an object of the type, or lets it be executed when several of its fields have resolvers, which then run at once.
+func (ec *executionContext) _KeyToggledEvent(ctx context.Context, sel ast.SelectionSet, obj *graph.KeyToggledEvent) graphql.Marshaler {
+	p := ec.planKeyToggledEvent(ctx, sel)
+	if p.Executes > 1 {
+		return ec.executed_KeyToggledEvent(ctx, sel, obj)
+	}
+	w := selfwriting.Begin(ctx)
+	return w.End(ec.writeKeyToggledEvent(w, p, obj))
+}
+
+func (ec *executionContext) planKeyToggledEvent(ctx context.Context, sel ast.SelectionSet) *selfwriting.Plan {
+	return ec.plans.Of(ctx, ec.OperationContext, "KeyToggledEvent", keyToggledEventImplementors, sel, func(f *selfwriting.Field) {
+		switch f.Collected.Name {
+		case "eventId":
+			f.Number = 1
+		case "status":
+			f.Number = 2
+		case "key":
+			f.Number = 3
+			f.Below = ec.planApiKey(f.Context, f.Collected.Selections)
+		}
+	})
+}
+
+func (ec *executionContext) writeKeyToggledEvent(w *selfwriting.Writer, p *selfwriting.Plan, obj *graph.KeyToggledEvent) bool {
+	w.B = append(w.B, '{')
+	for i := range p.Fields {
+		f := &p.Fields[i]
+		w.B = append(w.B, f.Name...)
+		if f.Denied {
+			w.Null()
+			continue
+		}
+		start, result := len(w.B), selfwriting.Irregular
+		if !f.Execute {
+			switch f.Number {
+			case 0:
+				w.B, result = append(w.B, "\"KeyToggledEvent\""...), selfwriting.Written
+			case 1:
+				w.B = obj.EventID.AppendGQL(w.B)
+				result = selfwriting.Written
+			case 2:
+				w.B = scalar.AppendString(w.B, string(obj.Status))
+				result = selfwriting.Written
+			case 3:
+				result = ec.writeKeyToggledEvent_key(w, f, obj)
+			}
+		}
+		if result == selfwriting.Irregular {
+			w.B = w.B[:start]
+			result = ec.executeKeyToggledEvent(w, f, obj)
+		}
+		if result == selfwriting.Invalid {
+			return false
+		}
+	}
+	w.B = append(w.B, '}')
+	return true
+}
+
+// executeKeyToggledEvent executes a field in the ordinary way.
+func (ec *executionContext) executeKeyToggledEvent(w *selfwriting.Writer, f *selfwriting.Field, obj *graph.KeyToggledEvent) selfwriting.Result {
+	switch ctx := w.Context(); f.Number {
+	case 1:
+		return w.Executed(ec._KeyToggledEvent_eventId(ctx, f.Collected, obj), true)
+	case 2:
+		return w.Executed(ec._KeyToggledEvent_status(ctx, f.Collected, obj), true)
+	case 3:
+		return w.Executed(ec._KeyToggledEvent_key(ctx, f.Collected, obj), false)
+	}
+	panic("unknown field " + f.Collected.Name)
+}
+
+func (ec *executionContext) writeKeyToggledEvent_key(w *selfwriting.Writer, f *selfwriting.Field, obj *graph.KeyToggledEvent) selfwriting.Result {
+	v, ok := ec.guardedKeyToggledEvent_key(f.Context, obj)
+	if !ok {
+		return selfwriting.Irregular
+	}
+	if v == nil {
+		w.Null()
+		return selfwriting.Written
+	}
+	start, depth := len(w.B), w.Depth()
+	_ = start
+	w.Enter("KeyToggledEvent", f)
+	if !ec.writeApiKey(w, f.Below, v) {
+		w.Back(depth)
+		w.B = w.B[:start]
+		w.Null()
+		return selfwriting.Written
+	}
+	w.Leave()
+	return selfwriting.Written
+
+}
+
+// guardedKeyToggledEvent_key gives the value that the directives of the field let pass.
+func (ec *executionContext) guardedKeyToggledEvent_key(ctx context.Context, obj *graph.KeyToggledEvent) (v *graph.ApiKey, ok bool) {
+	next0 := func(context.Context) (any, error) { return obj.Key, nil }
+	next1 := func(ctx context.Context) (any, error) {
+		return ec.Directives.Visible(ctx, obj, next0)
+	}
+	result, err := next1(ctx)
+	if err != nil {
+		return v, false
+	}
+	if result == nil {
+		return v, true
+	}
+	v, ok = result.(*graph.ApiKey)
 	return v, ok
 }
 
@@ -10884,6 +11124,190 @@ func (ec *executionContext) guardedUpdateProfilePayload_user(ctx context.Context
 	}
 	v, ok = result.(*graph.User)
 	return v, ok
+}
+
+// _UsageAddedEvent writes an object of the type, or lets it be executed when several of its fields have resolvers, which then run at once.
+func (ec *executionContext) _UsageAddedEvent(ctx context.Context, sel ast.SelectionSet, obj *graph.UsageAddedEvent) graphql.Marshaler {
+	p := ec.planUsageAddedEvent(ctx, sel)
+	if p.Executes > 1 {
+		return ec.executed_UsageAddedEvent(ctx, sel, obj)
+	}
+	w := selfwriting.Begin(ctx)
+	return w.End(ec.writeUsageAddedEvent(w, p, obj))
+}
+
+func (ec *executionContext) planUsageAddedEvent(ctx context.Context, sel ast.SelectionSet) *selfwriting.Plan {
+	return ec.plans.Of(ctx, ec.OperationContext, "UsageAddedEvent", usageAddedEventImplementors, sel, func(f *selfwriting.Field) {
+		switch f.Collected.Name {
+		case "eventId":
+			f.Number = 1
+		case "key":
+			f.Number = 2
+			f.Below = ec.planApiKey(f.Context, f.Collected.Selections)
+		case "records":
+			f.Number = 3
+			f.Below = ec.planUsageRecord(f.Context, f.Collected.Selections)
+		case "totals":
+			f.Number = 4
+			f.Below = ec.planUsageTotals(f.Context, f.Collected.Selections)
+		}
+	})
+}
+
+func (ec *executionContext) writeUsageAddedEvent(w *selfwriting.Writer, p *selfwriting.Plan, obj *graph.UsageAddedEvent) bool {
+	w.B = append(w.B, '{')
+	for i := range p.Fields {
+		f := &p.Fields[i]
+		w.B = append(w.B, f.Name...)
+		if f.Denied {
+			w.Null()
+			continue
+		}
+		start, result := len(w.B), selfwriting.Irregular
+		if !f.Execute {
+			switch f.Number {
+			case 0:
+				w.B, result = append(w.B, "\"UsageAddedEvent\""...), selfwriting.Written
+			case 1:
+				w.B = obj.EventID.AppendGQL(w.B)
+				result = selfwriting.Written
+			case 2:
+				result = ec.writeUsageAddedEvent_key(w, f, obj)
+			case 3:
+				result = ec.writeUsageAddedEvent_records(w, f, obj)
+			case 4:
+				result = ec.writeUsageAddedEvent_totals(w, f, obj)
+			}
+		}
+		if result == selfwriting.Irregular {
+			w.B = w.B[:start]
+			result = ec.executeUsageAddedEvent(w, f, obj)
+		}
+		if result == selfwriting.Invalid {
+			return false
+		}
+	}
+	w.B = append(w.B, '}')
+	return true
+}
+
+// executeUsageAddedEvent executes a field in the ordinary way.
+func (ec *executionContext) executeUsageAddedEvent(w *selfwriting.Writer, f *selfwriting.Field, obj *graph.UsageAddedEvent) selfwriting.Result {
+	switch ctx := w.Context(); f.Number {
+	case 1:
+		return w.Executed(ec._UsageAddedEvent_eventId(ctx, f.Collected, obj), true)
+	case 2:
+		return w.Executed(ec._UsageAddedEvent_key(ctx, f.Collected, obj), false)
+	case 3:
+		return w.Executed(ec._UsageAddedEvent_records(ctx, f.Collected, obj), true)
+	case 4:
+		return w.Executed(ec._UsageAddedEvent_totals(ctx, f.Collected, obj), true)
+	}
+	panic("unknown field " + f.Collected.Name)
+}
+
+func (ec *executionContext) writeUsageAddedEvent_key(w *selfwriting.Writer, f *selfwriting.Field, obj *graph.UsageAddedEvent) selfwriting.Result {
+	v, ok := ec.guardedUsageAddedEvent_key(f.Context, obj)
+	if !ok {
+		return selfwriting.Irregular
+	}
+	if v == nil {
+		w.Null()
+		return selfwriting.Written
+	}
+	start, depth := len(w.B), w.Depth()
+	_ = start
+	w.Enter("UsageAddedEvent", f)
+	if !ec.writeApiKey(w, f.Below, v) {
+		w.Back(depth)
+		w.B = w.B[:start]
+		w.Null()
+		return selfwriting.Written
+	}
+	w.Leave()
+	return selfwriting.Written
+
+}
+
+// guardedUsageAddedEvent_key gives the value that the directives of the field let pass.
+func (ec *executionContext) guardedUsageAddedEvent_key(ctx context.Context, obj *graph.UsageAddedEvent) (v *graph.ApiKey, ok bool) {
+	next0 := func(context.Context) (any, error) { return obj.Key, nil }
+	next1 := func(ctx context.Context) (any, error) {
+		return ec.Directives.Visible(ctx, obj, next0)
+	}
+	result, err := next1(ctx)
+	if err != nil {
+		return v, false
+	}
+	if result == nil {
+		return v, true
+	}
+	v, ok = result.(*graph.ApiKey)
+	return v, ok
+}
+
+func (ec *executionContext) writeUsageAddedEvent_records(w *selfwriting.Writer, f *selfwriting.Field, obj *graph.UsageAddedEvent) selfwriting.Result {
+	v, ok := ec.guardedUsageAddedEvent_records(f.Context, obj)
+	if !ok {
+		return selfwriting.Irregular
+	}
+	start, depth := len(w.B), w.Depth()
+	_ = start
+	w.Enter("UsageAddedEvent", f)
+	w.B = append(w.B, '[')
+	for i := range v {
+		if i > 0 {
+			w.B = append(w.B, ',')
+		}
+		if v[i] == nil {
+			w.Back(depth)
+			return selfwriting.Irregular
+		}
+		w.Element(i)
+		if !ec.writeUsageRecord(w, f.Below, v[i]) {
+			w.Back(depth)
+			return selfwriting.Invalid
+		}
+		w.Leave()
+	}
+	w.B = append(w.B, ']')
+	w.Leave()
+	return selfwriting.Written
+
+}
+
+// guardedUsageAddedEvent_records gives the value that the directives of the field let pass.
+func (ec *executionContext) guardedUsageAddedEvent_records(ctx context.Context, obj *graph.UsageAddedEvent) (v []*graph.UsageRecord, ok bool) {
+	next0 := func(context.Context) (any, error) { return obj.Records, nil }
+	next1 := func(ctx context.Context) (any, error) {
+		return ec.Directives.Visible(ctx, obj, next0)
+	}
+	result, err := next1(ctx)
+	if err != nil {
+		return v, false
+	}
+	if result == nil {
+		return v, true
+	}
+	v, ok = result.([]*graph.UsageRecord)
+	return v, ok
+}
+
+func (ec *executionContext) writeUsageAddedEvent_totals(w *selfwriting.Writer, f *selfwriting.Field, obj *graph.UsageAddedEvent) selfwriting.Result {
+	v := obj.Totals
+	if v == nil {
+		return selfwriting.Irregular
+	}
+	start, depth := len(w.B), w.Depth()
+	_ = start
+	w.Enter("UsageAddedEvent", f)
+	if !ec.writeUsageTotals(w, f.Below, v) {
+		w.Back(depth)
+		return selfwriting.Invalid
+	}
+	w.Leave()
+	return selfwriting.Written
+
 }
 
 // _UsageDownload writes an object of the type, or lets it be executed when several of its fields have resolvers, which then run at once.
