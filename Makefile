@@ -1,4 +1,4 @@
-# Needs Go and GNU make; PostgreSQL's programs and a C compiler are installed where they are missing and this user
+# Needs Go and GNU make; PostgreSQL's programs, a C compiler and Node are installed where they are missing and this user
 # may. Nothing has to be set.
 #
 #   ARGS       for the program:  make serve ARGS="--addr :8080"
@@ -34,12 +34,13 @@ serve: ready build ## the server: make serve ARGS="…"
 # The order is that of cost, and what go test says comes last.
 test: ready ## everything that has to pass: generated files, vet, staticcheck, tests
 	@scripts/ensure-compiler
+	@scripts/ensure-modules web/clients
 	@scripts/ensure-chromium
 	scripts/check-generated
-	scripts/check-web
+	scripts/with-node scripts/check-web
 	go vet ./...
 	go tool staticcheck ./...
-	go test -race -timeout 30m $(TESTFLAGS) ./...
+	scripts/with-node go test -race -timeout 30m $(TESTFLAGS) ./...
 
 # Without cgo the program is one file that runs on every system of its kind, whatever C library that has.
 build: ## bin/grantwood
@@ -51,7 +52,8 @@ generate: ## the generated code
 	go generate ./...
 
 web: ## the pages, built from web/*/src
-	scripts/check-web write
+	@scripts/ensure-node
+	scripts/with-node scripts/check-web write
 
 ready:
 	@scripts/ensure-go

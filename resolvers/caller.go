@@ -20,11 +20,14 @@ type Caller struct {
 	// RetryAfter, when set, tells the transport that the caller has to wait before another try.
 	RetryAfter func(time.Duration)
 
+	// After is the event that the transport wants a subscription to go on after, where the operation names none.
+	After string
 	// wants says that the next event of a subscription is wanted; nil for other operations.
 	wants chan struct{}
 
 	mu         sync.Mutex
 	viewer     *graph.Viewer
+	event      graph.ID                  // of a subscription, that is being answered
 	ending     *gqlerror.Error           // why a subscription has ended, until it was said
 	violations map[string][]*graph.Error // by root field
 }

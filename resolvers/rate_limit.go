@@ -12,7 +12,9 @@ import (
 const rateLimit = "rateLimit"
 
 // SetRateLimit notes what an operation has taken from its caller's bucket.
-func SetRateLimit(o *graphql.OperationContext, l *graph.RateLimit) { o.Stats.SetExtension(rateLimit, l) }
+func SetRateLimit(o *graphql.OperationContext, l *graph.RateLimit) {
+	o.Stats.SetExtension(rateLimit, l)
+}
 
 // RateLimitOf gives what an operation has taken from its caller's bucket; nil when it has taken nothing.
 func RateLimitOf(o *graphql.OperationContext) *graph.RateLimit {

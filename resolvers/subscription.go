@@ -40,13 +40,18 @@ var errDraining = &graph.Error{Code: graph.Unavailable,
 // follow gives events one by one, each when the one before it was answered, so that the caller is the viewer of the event that is
 // being answered.
 func follow[E any](ctx context.Context, r *Resolver, q db.LiveQuery) (<-chan E, error) {
+	c := caller(ctx)
+	if q.After == nil && c.After != "" {
+		after := graph.ParseID(c.After)
+		q.After = &after
+	}
 	s, err := r.DB.Follow(ctx, viewer(ctx), q)
 	if err != nil {
 		return nil, err
 	}
 	until, end := context.WithCancelCause(ctx)
 	ignore := context.AfterFunc(r.Draining, func() { end(errDraining) })
-	events, c := make(chan E), caller(ctx)
+	events := make(chan E)
 	go func() {
 		defer close(events)
 		defer s.Close()
@@ -58,7 +63,7 @@ func follow[E any](ctx context.Context, r *Resolver, q db.LiveQuery) (<-chan E, 
 				c.endWith(r.Present(ctx, err))
 				return
 			}
-			c.become(v)
+			c.becomeFor(v, idOf(e))
 			select {
 			case events <- e.(E):
 			case <-ctx.Done():
@@ -80,6 +85,36 @@ func (c *Caller) next(ctx context.Context, s *db.Subscription) (*graph.Viewer, d
 		}
 	}
 	return nil, nil, context.Cause(ctx)
+}
+
+// becomeFor makes v the viewer of an event.
+func (c *Caller) becomeFor(v *graph.Viewer, event graph.ID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.viewer, c.event = v, event
+}
+
+func idOf(e db.LiveEvent) graph.ID {
+	switch e := e.(type) {
+	case *graph.GrantChangedEvent:
+		return e.EventID
+	case *graph.KeyToggledEvent:
+		return e.EventID
+	case *graph.UsageAddedEvent:
+		return e.EventID
+	}
+	return graph.ID{}
+}
+
+// EventOf gives the ID of the event that a subscription was answered with last; empty before the first, and for other operations.
+func EventOf(ctx context.Context) string {
+	c := caller(ctx)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.event == (graph.ID{}) {
+		return ""
+	}
+	return c.event.String()
 }
 
 // endWith keeps why a subscription has ended until that is asked for.
@@ -124,6 +159,7 @@ func (subscriptions) InterceptOperation(ctx context.Context, next graphql.Operat
 		return next(ctx)
 	}
 	c := NewCaller(viewer(ctx))
+	c.After = caller(ctx).After
 	c.wants = make(chan struct{}, 1)
 	return next(WithCaller(ctx, c))
 }

@@ -44,6 +44,7 @@ func (s *Server) authenticated(limit time.Duration, next http.Handler) http.Hand
 			return
 		}
 		c := resolvers.NewCaller(v)
+		c.After = r.Header.Get("Last-Event-ID")
 		c.SessionStarted = func(session *db.Session) { s.setCookie(w, r, session.Token, session.ExpiresAt) }
 		c.RetryAfter = func(wait time.Duration) {
 			w.Header().Set("Retry-After", strconv.Itoa(seconds(wait)))

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"strconv"
 	"sync"
 	"time"
 
@@ -10,14 +11,6 @@ import (
 
 // scrapeTimeout is how long the database may take to answer what metrics are read from.
 const scrapeTimeout = 2 * time.Second
-
-// Sources are what other parts of the server count for themselves; each is asked when metrics are read. Those that are nil have no
-// metrics.
-type Sources struct {
-	Subscriptions func() int           // subscriptions that are open
-	Sockets       func() int           // WebSockets that are open
-	OutboxLag     func() time.Duration // age of the oldest event that was not handed on yet
-}
 
 // sourced makes metrics out of what is counted elsewhere.
 type sourced struct {
@@ -47,9 +40,9 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc(metricPrefix+"_"+name, help, labels, nil)
 }
 
-// watch lets the metrics read what the server, its database and the sources count.
+// watch lets the metrics read what the server and its database count.
 func (s *Server) watch() {
-	s.Metrics.registry.MustRegister(s.databaseMetrics(), s.usageMetrics(), s.sourceMetrics(), s.askedMetrics())
+	s.Metrics.registry.MustRegister(s.databaseMetrics(), s.usageMetrics(), s.flowMetrics(), s.askedMetrics())
 }
 
 // databaseMetrics tell of the pool, which every request needs.
@@ -91,27 +84,28 @@ func (s *Server) usageMetrics() prometheus.Collector {
 	}}
 }
 
-// sourceMetrics tell what other parts of the server count.
-func (s *Server) sourceMetrics() prometheus.Collector {
+// flowMetrics tell what waits, runs and stays open.
+func (s *Server) flowMetrics() prometheus.Collector {
 	return &sourced{map[string]*prometheus.Desc{
-		"gate_waiting":       describe("gate_waiting", "Operations that wait to be let in."),
-		"gate_running":       describe("gate_running", "Operations that were let in and run."),
-		"gate_refused_total": describe("gate_refused_total", "Operations that were refused because too many waited, or waited too long."),
-		"subscriptions":      describe("subscriptions", "Subscriptions that are open."),
-		"sockets":            describe("sockets", "WebSockets that are open."),
-		"outbox_lag_seconds": describe("outbox_lag_seconds", "Age of the oldest event that is not handed on to subscriptions yet."),
+		"gate_waiting":          describe("gate_waiting", "Operations that wait to be let in."),
+		"gate_running":          describe("gate_running", "Operations that were let in and run."),
+		"gate_refused_total":    describe("gate_refused_total", "Operations that were refused because too many waited, or waited too long."),
+		"subscriptions":         describe("subscriptions", "Subscriptions that are open."),
+		"outbox_lag_seconds":    describe("outbox_lag_seconds", "How long after its change the newest event was put before subscriptions."),
+		"sockets":               describe("sockets", "WebSockets that are open."),
+		"sockets_refused_total": describe("sockets_refused_total", "WebSockets that were not opened, because there were too many or the server stops."),
+		"sockets_closed_total":  describe("sockets_closed_total", "WebSockets that were closed, by the code of the close; 1006 without one.", "code"),
 	}, func(send func(string, float64, ...string)) {
 		send("gate_waiting", float64(s.gate.waiting.Load()))
 		send("gate_running", float64(s.gate.running.Load()))
 		send("gate_refused_total", float64(s.gate.refused.Load()))
-		if s.Sources.Subscriptions != nil {
-			send("subscriptions", float64(s.Sources.Subscriptions()))
-		}
-		if s.Sources.Sockets != nil {
-			send("sockets", float64(s.Sources.Sockets()))
-		}
-		if s.Sources.OutboxLag != nil {
-			send("outbox_lag_seconds", s.Sources.OutboxLag().Seconds())
+		send("subscriptions", float64(s.DB.Subscribers()))
+		send("outbox_lag_seconds", s.DB.Lag().Seconds())
+		sockets := s.Sockets()
+		send("sockets", float64(sockets.Open))
+		send("sockets_refused_total", float64(sockets.Refused))
+		for code, n := range sockets.Closed {
+			send("sockets_closed_total", float64(n), strconv.Itoa(code))
 		}
 	}}
 }

@@ -19,7 +19,7 @@ func (s *Server) observed(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
 		address, https := s.Proxies.Of(r)
-		request := graph.Request{ID: rand.Text(), Address: address, At: start.UTC().Truncate(time.Microsecond), Links: graph.Links(s.PublicURL)}
+		request := s.newRequest(address)
 		r = r.WithContext(context.WithValue(context.WithValue(r.Context(), requestKey{}, request), secureKey{}, https || r.TLS != nil))
 		h := w.Header()
 		h.Set("X-Request-Id", request.ID)
@@ -74,3 +74,8 @@ func (w *statusWriter) WriteHeader(status int) {
 
 // Unwrap lets http.ResponseController reach the connection.
 func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// newRequest says when and from where an operation comes: of a request, or of a message on a socket.
+func (s *Server) newRequest(address string) graph.Request {
+	return graph.Request{ID: rand.Text(), Address: address, At: time.Now().UTC().Truncate(time.Microsecond), Links: graph.Links(s.PublicURL)}
+}

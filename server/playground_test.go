@@ -11,6 +11,7 @@ import (
 
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/validator/rules"
 
 	"grantwood/db/dbtest"
 	"grantwood/server"
@@ -47,7 +48,7 @@ func TestExamplesOfThePlayground(t *testing.T) {
 // kindOf reads a document of one operation, which is right by the schema.
 func kindOf(t testing.TB, text string) ast.Operation {
 	t.Helper()
-	document, errs := gqlparser.LoadQuery(schema(), text)
+	document, errs := gqlparser.LoadQueryWithRules(schema(), text, rules.NewDefaultRules())
 	if errs != nil || len(document.Operations) != 1 {
 		t.Fatalf("%v in %s", errs, text)
 	}

@@ -48,9 +48,11 @@ type Config struct {
 	Trusted     map[string]string
 	TrustedOnly bool
 	Log         *slog.Logger
-	Metrics     *Metrics             // made when nil
-	Sources     Sources              // what else metrics are read from
-	Tracing     trace.TracerProvider // nil: nothing is traced
+	// MaxSockets and MaxSocketsPerAddress bound the sockets of the process and those of one address, or one /64 of IPv6;
+	// DefaultMaxSockets and DefaultMaxSocketsPerAddress when zero.
+	MaxSockets, MaxSocketsPerAddress int
+	Metrics                          *Metrics             // made when nil
+	Tracing                          trace.TracerProvider // nil: nothing is traced
 	// SlowOperation is how long an operation may run without being logged; DefaultSlowOperation when zero.
 	SlowOperation time.Duration
 	// BodyTime is how long a caller may take to send a body; DefaultBodyTime when zero.
@@ -68,10 +70,12 @@ type Server struct {
 	routes    http.Handler
 	gate      *gate
 	downloads chan struct{} // holds one for each that runs
-	unread    atomic.Int64  // lines of uploads that were no records
+	sockets   *sockets
+	unread    atomic.Int64 // lines of uploads that were no records
 	retired   atomic.Bool
 	draining  context.Context
-	// Drain ends subscriptions, and uploads after the batch that is being added, because the server is going to stop.
+	// Drain ends subscriptions, uploads after the batch that is being added, and sockets after what they were asked, because the
+	// server is going to stop.
 	Drain context.CancelFunc
 }
 
@@ -89,13 +93,14 @@ func New(c Config) (*Server, error) {
 	s := &Server{Config: c, downloads: make(chan struct{}, downloadsAtOnce)}
 	s.draining, s.Drain = context.WithCancel(context.Background())
 	s.resolver = resolvers.New(resolvers.Options{DB: c.DB, Version: c.Version, MaxCost: c.MaxCost, Log: c.Log, Draining: s.draining})
+	s.sockets = newSockets(s)
 	o, err := s.operations()
 	if err != nil {
 		return nil, err
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/usage/records", s.ingestUsage)
-	mux.Handle("/graphql", s.authenticated(0, transport{o}))
+	mux.Handle("/graphql", s.socketsOr(o, s.authenticated(0, transport{o})))
 	mux.Handle("GET /grants.csv", s.authenticated(fileTimeout, http.HandlerFunc(s.exportGrants)))
 	mux.Handle("POST /grants.csv", s.authenticated(fileTimeout, http.HandlerFunc(s.importGrants)))
 	mux.HandleFunc("GET /healthz", s.healthy)
@@ -127,11 +132,11 @@ func (s *Server) operations() (*operations, error) {
 	e.SetRecoverFunc(s.resolver.Recover)
 	e.SetQueryCache(carried{})
 	e.Use(reported{})
+	e.Use(s.resolver.Subscriptions())
 	e.Use(eyes{s})
 	if s.Tracing != nil {
 		e.Use(fieldSpans{s})
 	}
-	e.Use(s.resolver.Subscriptions())
 	o := &operations{Executor: e, documents: newDocuments(config.Schema, s.Limits), limits: s.Limits, maxCost: s.MaxCost,
 		introspection: s.Introspection, trustedOnly: s.TrustedOnly, buckets: newBuckets(s.Rates), gate: newGate(max(1, s.DB.MaxConns()*3/4), s.Patience), metrics: s.Metrics}
 	s.gate = o.gate

@@ -7,13 +7,17 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"grantwood/resolvers"
 )
 
 // aliveEvery is how often a stream without events says that it is alive, so that no proxy takes it for dead.
 const aliveEvery = 12 * time.Second
 
 // stream is an answer in the "distinct connections" mode of the protocol GraphQL over Server-Sent Events: one operation, its results as
-// events named next, then one named complete.
+// events named next, then one named complete. Results of subscriptions carry the ID of their event, which an EventSource (HTML, "Server-sent
+// events") sends back as Last-Event-ID when it connects again.
 type stream struct {
 	w          http.ResponseWriter
 	connection *http.ResponseController
@@ -34,7 +38,7 @@ func streamOf(w http.ResponseWriter) *stream {
 
 // once sends one result.
 func (s *stream) once(r *graphql.Response) {
-	if s.next(r) == nil {
+	if s.next(r, "") == nil {
 		_ = s.write("event: complete\ndata:\n\n") // the caller may have gone
 	}
 }
@@ -58,13 +62,13 @@ func (s *stream) all(ctx context.Context, responses graphql.ResponseHandler) {
 		if r == nil {
 			break
 		}
-		if s.next(r) != nil {
+		if s.next(r, resolvers.EventOf(ctx)) != nil {
 			return
 		}
 		if r.Data == nil && len(r.Errors) > 0 { // it could not be run
 			break
 		}
-		if operation := graphql.GetOperationContext(ctx).Operation; operation.Operation != "subscription" {
+		if operation := graphql.GetOperationContext(ctx).Operation; operation.Operation != ast.Subscription {
 			break
 		}
 	}
@@ -91,12 +95,15 @@ func (s *stream) keepAlive(ctx context.Context, cancel context.CancelFunc) {
 }
 
 // next sends a result. JSON has no line breaks, so that it is one line of the event.
-func (s *stream) next(r *graphql.Response) error {
+func (s *stream) next(r *graphql.Response, event string) error {
 	body, err := encoded(r)
 	if err != nil {
 		return err
 	}
-	return s.write("event: next\ndata: " + string(body) + "\n\n")
+	if event != "" {
+		event = "id: " + event + "\n"
+	}
+	return s.write(event + "event: next\ndata: " + string(body) + "\n\n")
 }
 
 // write sends text within a time, or fails: nothing is kept for a caller who does not read.

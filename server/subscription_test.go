@@ -18,24 +18,32 @@ import (
 // subscriber is a subscription over HTTP, as a stream of events.
 type subscriber struct {
 	lines chan string
+	ids   chan string // of events, as the stream has them
 }
 
 const streamPatience = 20 * time.Second
 
-// subscribe begins a subscription, and waits until it runs.
-func (c client) subscribe(t testing.TB, query string, variables map[string]any) subscriber {
+// subscribe begins a subscription with headers (name, value, …), and waits until it runs.
+func (c client) subscribe(t testing.TB, query string, variables map[string]any, header ...string) subscriber {
 	t.Helper()
 	req := c.newRequest(t, query, variables)
 	req.Header.Set("Accept", eventStream)
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = res.Body.Close() })
-	s := subscriber{lines: make(chan string, 1000)}
+	s := subscriber{lines: make(chan string, 1000), ids: make(chan string, 1000)}
 	go func() {
 		defer close(s.lines)
 		for lines := bufio.NewScanner(res.Body); lines.Scan(); {
+			if id, ok := strings.CutPrefix(lines.Text(), "id: "); ok {
+				s.ids <- id
+				continue
+			}
 			s.lines <- lines.Text()
 		}
 	}()
@@ -194,6 +202,44 @@ func TestDrainEndsSubscriptions(t *testing.T) {
 	w.toggle(t, key, true)
 	if got := w.owner.subscribe(t, followKeys, map[string]any{"after": after[1]}).next(t); !strings.Contains(got, `"status":"ENABLED"`) {
 		t.Error(got)
+	}
+}
+
+// TestLastEventID: an EventSource that connects again names the last event that it received by a header, and misses none. An argument
+// goes first.
+func TestLastEventID(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	k := w.key(t, "A")
+	s := w.owner.subscribe(t, followKeys, nil)
+	w.toggle(t, k, false)
+	first := s.expect(t, `{"data":{"toggled":{"eventId":"liv","status":"DISABLED","key":{"name":"A","viewerGrant":null}}}}`)
+	if got := <-s.ids; got != first {
+		t.Errorf("the ID of the event is %q, that of its result %q", first, got)
+	}
+	w.toggle(t, k, true)
+	second := s.expect(t, `{"data":{"toggled":{"eventId":"liv","status":"ENABLED","key":{"name":"A","viewerGrant":null}}}}`)
+	if got := w.owner.subscribe(t, followKeys, nil, "Last-Event-ID", first).next(t); !strings.Contains(got, second) {
+		t.Errorf("after %s came %s", first, got)
+	}
+	if got := w.owner.subscribe(t, followKeys, map[string]any{"after": first}, "Last-Event-ID", second).next(t); !strings.Contains(got, second) {
+		t.Errorf("after %s came %s", first, got)
+	}
+	if got := w.owner.subscribe(t, followKeys, nil, "Last-Event-ID", "nonsense").next(t); !strings.Contains(got, "BAD_USER_INPUT") {
+		t.Errorf("after nonsense came %s", got)
+	}
+}
+
+// TestEventsBetweenServers: what is changed through one server is heard through another on the same database.
+func TestEventsBetweenServers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	k := w.key(t, "A")
+	other := apiOn(t, dbtest.OpenNamed(t, dbtest.SharedName()))
+	s := client{other, w.owner.token}.subscribe(t, followKeys, nil)
+	for _, enabled := range []bool{false, true} {
+		w.toggle(t, k, enabled)
+		s.expect(t, `{"data":{"toggled":{"eventId":"liv","status":"`+map[bool]string{false: "DISABLED", true: "ENABLED"}[enabled]+`","key":{"name":"A","viewerGrant":null}}}}`)
 	}
 }
 

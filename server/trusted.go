@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
+	"strings"
 
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
@@ -51,16 +51,18 @@ func manifestOf(text []byte) (map[string]string, error) {
 	return documents, nil
 }
 
-// trust makes documents known by their hashes. All of them have to be valid.
+// trust makes documents known by their hashes, which newer manifests of GraphQL Code Generator begin with "sha256:" as the parameter
+// documentId does. All of them have to be valid.
 func (d *documents) trust(list map[string]string) error {
 	for hash, text := range list {
 		if _, errs := d.read(text, false); errs != nil {
 			return fmt.Errorf("the trusted document %.80s: %w", hash, errs[0])
 		}
+		hash = strings.TrimPrefix(hash, "sha256:")
 		d.texts.Remove(hash)
 		d.listed[hashOf(text)] = true
+		d.trusted[hash] = text
 	}
-	maps.Copy(d.trusted, list)
 	return nil
 }
 

@@ -21,7 +21,7 @@ import (
 func exposed(t *testing.T) map[string][]string {
 	t.Helper()
 	w, m := newWorld(t), server.NewMetrics("test")
-	a := watched(t, func(c *server.Config) { c.Metrics, c.Sources, c.SlowOperation = m, allSources, time.Nanosecond })
+	a := watched(t, func(c *server.Config) { c.Metrics, c.SlowOperation = m, time.Nanosecond })
 	client{a.api, w.owner.token}.post(t, `query Named { account { name } }`, nil)
 	client{api: a.api}.post(t, `{ account { name } }`, nil)
 	raw(t, a.api, http.MethodGet, "/healthz", "")

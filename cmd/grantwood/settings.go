@@ -45,10 +45,12 @@ type httpSettings struct {
 	PublicURL string `help:"Address under which people reach the server, for links; http:// or https:// and the listening address when empty." env:"GRANTWOOD_PUBLIC_URL"`
 	MaxCost   int    `help:"Largest cost of one operation, in points." default:"100000" env:"GRANTWOOD_MAX_COST"`
 
-	Patience         time.Duration        `help:"How long an operation waits for its turn, when there is much to do, before it is refused." default:"2s" env:"GRANTWOOD_PATIENCE"`
-	Introspection    server.Introspection `help:"Who may ask for the schema: on (everybody), authenticated (callers with credentials) or off." default:"authenticated" env:"GRANTWOOD_INTROSPECTION"`
-	TrustedDocuments []string             `help:"Manifests of documents that run by their hashes: of GraphQL Code Generator's client preset or of Apollo's." type:"existingfile" env:"GRANTWOOD_TRUSTED_DOCUMENTS"`
-	TrustedOnly      bool                 `help:"Run nothing but these for people; access tokens, keys and operators are free." env:"GRANTWOOD_TRUSTED_ONLY"`
+	MaxSockets           int                  `help:"Most WebSockets at once." default:"10000" env:"GRANTWOOD_MAX_SOCKETS"`
+	MaxSocketsPerAddress int                  `help:"Most WebSockets at once from one address, or one /64 of IPv6." default:"2000" env:"GRANTWOOD_MAX_SOCKETS_PER_ADDRESS"`
+	Patience             time.Duration        `help:"How long an operation waits for its turn, when there is much to do, before it is refused." default:"2s" env:"GRANTWOOD_PATIENCE"`
+	Introspection        server.Introspection `help:"Who may ask for the schema: on (everybody), authenticated (callers with credentials) or off." default:"authenticated" env:"GRANTWOOD_INTROSPECTION"`
+	TrustedDocuments     []string             `help:"Manifests of documents that run by their hashes: of GraphQL Code Generator's client preset or of Apollo's." type:"existingfile" env:"GRANTWOOD_TRUSTED_DOCUMENTS"`
+	TrustedOnly          bool                 `help:"Run nothing but these for people; access tokens, keys and operators are free." env:"GRANTWOOD_TRUSTED_ONLY"`
 
 	Limits server.Limits     `embed:"" group:"Limits of an operation"`
 	Rates  server.RateLimits `embed:"" group:"Limits of a caller"`
@@ -61,6 +63,10 @@ func (s httpSettings) check() error {
 	}
 	if s.MaxCost < 1 {
 		return fmt.Errorf("--max-cost (GRANTWOOD_MAX_COST) is %d: give a number above 0", s.MaxCost)
+	}
+	if s.MaxSockets < 1 || s.MaxSocketsPerAddress < 1 {
+		return fmt.Errorf("--max-sockets (GRANTWOOD_MAX_SOCKETS) is %d and --max-sockets-per-address %d: give numbers above 0",
+			s.MaxSockets, s.MaxSocketsPerAddress)
 	}
 	if s.TrustedOnly && len(s.TrustedDocuments) == 0 {
 		return errors.New("--trusted-only (GRANTWOOD_TRUSTED_ONLY) needs documents: name a manifest with --trusted-documents")
@@ -94,6 +100,7 @@ func (s httpSettings) server(d *database, addr net.Addr, w watching, playground 
 	}
 	return server.New(server.Config{DB: d.DB, PublicURL: s.publicURL(addr), Version: version, MaxCost: s.MaxCost, Limits: s.Limits, Rates: s.Rates, Patience: s.Patience,
 		Introspection: s.Introspection, Trusted: trusted, TrustedOnly: s.TrustedOnly, Playground: playground, Log: log,
+		MaxSockets: s.MaxSockets, MaxSocketsPerAddress: s.MaxSocketsPerAddress,
 		Metrics: w.metrics, Tracing: w.tracing, SlowOperation: s.SlowOperation, Origins: origins, Proxies: proxies})
 }
 

@@ -108,5 +108,6 @@ func stopServing(ctx context.Context, h *http.Server, srv *server.Server, delay 
 	if err := h.Shutdown(drain); err != nil {
 		return fmt.Errorf("stop: %w", err)
 	}
+	srv.WaitForSockets(drain) // Shutdown knows nothing of them
 	return nil
 }

@@ -150,6 +150,33 @@ export const steps = {
     await page.keyboard.press('Control+Enter');
     await answers(page, /"totalCount": 25/);
   },
+
+  async 'sees a grant change that is switched in another window'({ page, anotherPage, address }) {
+    await example(page, /Watch grants change/);
+    await until('the example is there', async () => /WatchGrants/.test(await textOf(page, 'query')));
+    const opened = page.waitForEvent('websocket');
+    await page.keyboard.press('Control+Enter');
+    const socket = await opened;
+    await socket.waitForEvent('framesent', ({ payload }) => String(payload).includes('"subscribe"'));
+    const other = await anotherPage();
+    await other.goto(address + '/playground');
+    await signedIn(other, 'Olivia Owner');
+    await example(other, /Switch a grant/);
+    await until('the IDs are there', async () => /"user": "usr_\w+/.test(await textOf(other, 'variables')));
+    // The first sets out from whatever was before, and so may change nothing.
+    for (const [state, enabled, changes] of [['DISABLED', false, false], ['ENABLED', true, true], ['DISABLED', false, true]]) {
+      const variables = JSON.parse(await textOf(other, 'variables'));
+      await write(other, 'variables', JSON.stringify({ ...variables, state }));
+      await other.getByRole('button', { name: /Execute query/ }).click();
+      await answers(other, new RegExp(`"enabled": ${enabled}`));
+      if (changes) await answers(page, new RegExp(`"enabled": ${enabled}`));
+    }
+    assert.match(await textOf(page, 'response'), /"source": "EXPLICIT"/);
+    await other.close();
+    const closed = socket.waitForEvent('close');
+    await page.getByRole('button', { name: /Stop query/ }).click();
+    await closed;
+  },
 };
 
 const stored = (page) => page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }]));
