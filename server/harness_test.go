@@ -61,7 +61,7 @@ var sharedAPI = sync.OnceValue(func() api {
 })
 
 // apiOn serves a database of the test's own.
-func apiOn(t *testing.T, d *db.DB) api {
+func apiOn(t testing.TB, d *db.DB) api {
 	t.Helper()
 	a, h := newAPI(d)
 	t.Cleanup(h.Close)

@@ -56,7 +56,7 @@ func alikeWritten(t rapid.TB, written, executed client, query string, variables 
 }
 
 // ordinarily serves the same without types that write themselves.
-func ordinarily(a api, t *testing.T) api {
+func ordinarily(a api, t testing.TB) api {
 	h := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a.srv.ServeHTTP(w, r.WithContext(selfwriting.Ordinary(r.Context())))
 	}))
