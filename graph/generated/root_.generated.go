@@ -3,6 +3,7 @@
 package generated
 
 import (
+	"grantwood/selfwriting"
 	"bytes"
 	"context"
 	"fmt"
@@ -192,6 +193,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 }
 
 type executionContext struct {
+	plans selfwriting.Plans
 	*graphql.ExecutionContextState[ResolverRoot, DirectiveRoot, ComplexityRoot]
 }
 
