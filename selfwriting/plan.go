@@ -71,7 +71,9 @@ func (p *Plans) Of(ctx context.Context, o *graphql.OperationContext, typ string,
 type ordinaryKey struct{}
 
 // Ordinary lets everything be executed in the ordinary way that runs with the context, for comparisons.
-func Ordinary(ctx context.Context) context.Context { return context.WithValue(ctx, ordinaryKey{}, true) }
+func Ordinary(ctx context.Context) context.Context {
+	return context.WithValue(ctx, ordinaryKey{}, true)
+}
 
 func planned(ctx context.Context, fields []graphql.CollectedField, typ string, prepare func(*Field)) *Plan {
 	if ctx.Value(ordinaryKey{}) != nil {

@@ -3,11 +3,11 @@
 package generated
 
 import (
-	"grantwood/selfwriting"
 	"bytes"
 	"context"
 	"fmt"
 	"grantwood/graph"
+	"grantwood/selfwriting"
 	"sync/atomic"
 
 	"github.com/99designs/gqlgen/graphql"

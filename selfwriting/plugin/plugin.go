@@ -4,6 +4,7 @@ package plugin
 import (
 	_ "embed"
 	"fmt"
+	"go/format"
 	"go/types"
 	"os"
 	"path/filepath"
@@ -297,10 +298,15 @@ func Rewire(dir string) error {
 		if strings.Contains(after, "selfwriting.Plans") {
 			after = strings.Replace(after, "import (\n", "import (\n\t\"grantwood/selfwriting\"\n", 1)
 		}
-		if after != string(before) {
-			if err := os.WriteFile(file, []byte(after), 0o644); err != nil {
-				return err
-			}
+		if after == string(before) {
+			continue
+		}
+		formatted, err := format.Source([]byte(after))
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(file, formatted, 0o644); err != nil {
+			return err
 		}
 	}
 	return nil
