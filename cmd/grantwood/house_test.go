@@ -31,7 +31,7 @@ var rooms = map[string]struct{ project, libraries []string }{
 	"grantwood/demo":      {project: []string{"db", "graph"}, libraries: []string{"github.com/shopspring/decimal", "golang.org/x/sync"}},
 	"grantwood/resolvers": {project: []string{"db", "graph", "graph/generated", "graph/scalar"}, libraries: []string{"github.com/99designs/gqlgen",
 		"github.com/vektah/gqlparser/v2", "github.com/go-playground/validator/v10"}},
-	"grantwood/server": {project: []string{"db", "graph", "graph/generated", "graph/scalar", "resolvers"}, libraries: []string{"github.com/99designs/gqlgen",
+	"grantwood/server": {project: []string{"db", "graph", "graph/generated", "graph/scalar", "resolvers", "selfwriting"}, libraries: []string{"github.com/99designs/gqlgen",
 		"github.com/vektah/gqlparser/v2", "github.com/coder/websocket", "github.com/klauspost/compress", "github.com/parquet-go/parquet-go", "github.com/prometheus/client_golang", "github.com/rs/cors",
 		"github.com/hashicorp/golang-lru/v2", "golang.org/x/sync", "golang.org/x/time",
 		"go.opentelemetry.io/otel", "go.opentelemetry.io/contrib"}},
