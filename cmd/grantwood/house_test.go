@@ -5,14 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 // rooms says what each package may import of the project, and which libraries nobody else may.
@@ -108,55 +104,4 @@ func TestImportDirectionIsNoEmptyPromise(t *testing.T) {
 			t.Errorf("%v is allowed", p)
 		}
 	}
-}
-
-// TestGeneratedCodeIsUpToDate generates in a copy and compares: what is committed is what the schema says.
-func TestGeneratedCodeIsUpToDate(t *testing.T) {
-	t.Parallel()
-	dir, root := t.TempDir(), "../.."
-	for _, name := range []string{"go.mod", "go.sum", "gqlgen.yml", "schema.graphqls"} {
-		copyFile(t, filepath.Join(root, name), filepath.Join(dir, name))
-	}
-	for _, name := range []string{"graph", "selfwriting"} {
-		if err := os.CopyFS(filepath.Join(dir, name), os.DirFS(filepath.Join(root, name))); err != nil {
-			t.Fatal(err)
-		}
-	}
-	generate := exec.CommandContext(t.Context(), "go", "generate", "./graph/...")
-	generate.Dir = dir
-	if out, err := generate.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	want, got := read(t, filepath.Join(dir, "graph/generated")), read(t, filepath.Join(root, "graph/generated"))
-	if !cmp.Equal(want, got) {
-		t.Error("graph/generated is not what the schema says: run go generate ./... and commit the result")
-	}
-}
-
-func copyFile(t *testing.T, from, to string) {
-	t.Helper()
-	text, err := os.ReadFile(from)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(to, text, 0o600); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func read(t *testing.T, dir string) map[string]string {
-	t.Helper()
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	files := map[string]string{}
-	for _, e := range entries {
-		text, err := os.ReadFile(filepath.Join(dir, e.Name()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		files[e.Name()] = string(text)
-	}
-	return files
 }
