@@ -1,0 +1,112 @@
+package limit
+
+import (
+	"database/sql"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"grantwood/graph"
+)
+
+// homeStatement reads the first keys by name with their totals of some days.
+func homeStatement(primary bool) string {
+	return `
+		SELECT uuid_send(k.key_id), k.key, k.name, k.enabled, k.total, t.records, t.succeeded, t.quantity, t.cost, k.sort_name
+		FROM (
+			SELECT k.key_id, k.key, k.name, k.enabled, count(*) OVER () AS total, lower(k.name) COLLATE "C" AS sort_name
+			FROM api_keys k
+			WHERE k.account_id = $1 AND k.deleted_at IS NULL AND ` + visible("k.key_id", primary) + `
+			ORDER BY lower(k.name) COLLATE "C", k.key_id
+			LIMIT $5::int + 1) k
+		CROSS JOIN LATERAL (
+			SELECT coalesce(sum(s.records + s.failed_records), 0)::bigint AS records, coalesce(sum(s.records), 0)::bigint AS succeeded,
+				coalesce(sum(s.quantity + s.failed_quantity), 0)::bigint AS quantity, coalesce(sum(s.cost + s.failed_cost), 0)::text AS cost
+			FROM usage_days s
+			WHERE s.account_id = $1 AND s.key_id = k.key_id AND s.day >= $3::timestamptz AND s.day < $4::timestamptz) t
+		ORDER BY k.sort_name, k.key_id`
+}
+
+func (h *Handler) answerHome(r *http.Request, c *caller, b []byte) ([]byte, error) {
+	q := r.URL.Query()
+	first, err := strconv.Atoi(q.Get("first"))
+	if err != nil {
+		return b, err
+	}
+	b = append(b, `{"viewer":{"kind":"USER","capabilities":[`...)
+	for i, name := range strings.Split(strings.Trim(c.capabilities, "{}"), ",") {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendText(b, name)
+	}
+	b = append(b, `],"user":{"id":`...)
+	b = appendID(b, graph.KindUser, c.account, c.user[:])
+	b = append(b, `,"displayName":`...)
+	b = appendText(b, c.name)
+	b = append(b, `,"email":`...)
+	b = appendText(b, c.email)
+	b = append(b, `}},"account":{"id":`...)
+	b = appendID(b, graph.KindAccount, c.account)
+	b = append(b, `,"name":`...)
+	b = appendText(b, c.accountName)
+	b = append(b, `,"status":`...)
+	b = appendText(b, c.status)
+	b = append(b, `,"currency":`...)
+	b = appendText(b, c.currency)
+	b = append(b, `,"apiKeys":{"nodes":[`...)
+	total, n, last := 0, 0, graph.Cursor{}
+	err = each(r.Context(), h.home[c.self()], func(rows *sql.Rows) error {
+		if n++; n > first {
+			return nil
+		}
+		b, err = appendKeyWithTotals(b, rows, c, &total, &last)
+		return err
+	}, c.account.String(), c.user.String(), q.Get("from"), q.Get("to"), first)
+	b = append(b, `],"totalCount":`...)
+	b = strconv.AppendInt(b, int64(total), 10)
+	b = append(b, `,"pageInfo":{"hasNextPage":`...)
+	b = appendBool(b, n > first)
+	b = append(b, `,"endCursor":`...)
+	b = appendText(b, last.Text(graph.ByName))
+	return append(b, `}}}}`...), err
+}
+
+func appendKeyWithTotals(b []byte, rows *sql.Rows, c *caller, total *int, last *graph.Cursor) ([]byte, error) {
+	var id, key, name, cost sql.RawBytes
+	var enabled bool
+	var records, succeeded, quantity int64
+	if err := rows.Scan(&id, &key, &name, &enabled, total, &records, &succeeded, &quantity, &cost, &last.Name); err != nil {
+		return b, err
+	}
+	last.ID = graph.UUID(id)
+	if b[len(b)-1] != '[' {
+		b = append(b, ',')
+	}
+	b = append(b, `{"id":`...)
+	b = appendID(b, graph.KindKey, c.account, id)
+	b = append(b, `,"key":`...)
+	b = appendText(b, key)
+	b = append(b, `,"name":`...)
+	b = appendText(b, name)
+	b = append(b, `,"status":`...)
+	b = appendKeyStatus(b, enabled)
+	b = append(b, `,"usageReport":{"totals":{"records":`...)
+	b = strconv.AppendInt(b, records, 10)
+	b = append(b, `,"succeeded":`...)
+	b = strconv.AppendInt(b, succeeded, 10)
+	b = append(b, `,"quantity":`...)
+	b = strconv.AppendInt(b, quantity, 10)
+	b = append(b, `,"cost":{"amount":`...)
+	b = appendCost(b, cost)
+	b = append(b, `,"currency":`...)
+	b = appendText(b, c.currency)
+	return append(b, `}}}}`...), nil
+}
+
+func appendKeyStatus(b []byte, enabled bool) []byte {
+	if enabled {
+		return append(b, `"ENABLED"`...)
+	}
+	return append(b, `"DISABLED"`...)
+}
