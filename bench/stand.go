@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"grantwood/bench/limit"
+	"grantwood/bench/tutorial"
 )
 
 // startTimeout is how long a server may take until it answers.
@@ -134,5 +135,6 @@ func serveRole(ctx context.Context, role, addr string) error {
 
 // roles are the servers that the product is measured against.
 var roles = map[string]func(ctx context.Context, dsn string) (http.Handler, error){
-	"limit": func(ctx context.Context, dsn string) (http.Handler, error) { return limit.New(ctx, dsn) },
+	"gqlgen": tutorial.New,
+	"limit":  func(ctx context.Context, dsn string) (http.Handler, error) { return limit.New(ctx, dsn) },
 }

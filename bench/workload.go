@@ -4,8 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
-	"strconv"
 	"time"
+
+	"grantwood/bench/limit"
 )
 
 // ask is what one client asks: of the product and of gqlgen's tutorial, and of the limit.
@@ -28,7 +29,7 @@ type workload struct {
 }
 
 // records is the size of a page of records.
-const records = 1000
+const records = limit.PageRecords
 
 // stage is what requests name of the data.
 type stage struct {
@@ -56,12 +57,12 @@ var workloads = []workload{
 				usageReport(input: {from: $from, to: $to, timeZone: "UTC"}) { totals { records succeeded quantity cost { amount currency } } } }
 			totalCount pageInfo { hasNextPage endCursor } } } }`,
 		asks: func(s *stage, _ int) []ask {
-			return []ask{{variables: s.period(), path: "/home?first=50&" + s.parameters()}}
+			return []ask{{variables: s.period(), path: "/home?" + s.parameters()}}
 		}},
 	{name: "W2", title: "account tree: 100 users × 20 grants × key", must: 0.75, aim: 0.85, token: owner,
 		query: `query Tree { account { id name users(first: 100) { nodes { id displayName email isPrimary status createdAt
 			grants(first: 20) { nodes { enabled source key { id key name status } } } } } } }`,
-		asks: func(*stage, int) []ask { return []ask{{path: "/tree?first=100&grants=20"}} }},
+		asks: func(*stage, int) []ask { return []ask{{path: "/tree"}} }},
 	{name: "W3", title: "30 days of 100 keys by day and product", must: 0.90, aim: 1.7, token: reader,
 		query: `query Report($from: DateTime!, $to: DateTime!) { account { usageReport(input: {from: $from, to: $to, groupBy: [DAY, PRODUCT], timeZone: "UTC"}) {
 			rows { periodStart product totals { records quantity cost { amount } } } } } }`,
@@ -73,7 +74,7 @@ var workloads = []workload{
 			nodes { ` + recordFields + ` } pageInfo { hasNextPage endCursor } } } }`,
 		asks: func(s *stage, _ int) []ask {
 			return []ask{{variables: map[string]any{"first": records, "after": s.after, "from": instant(s.From)},
-				path: "/records?" + url.Values{"first": {strconv.Itoa(records)}, "after": {s.after}, "from": {instant(s.From)}}.Encode()}}
+				path: "/records?" + url.Values{"after": {s.after}, "from": {instant(s.From)}}.Encode()}}
 		}},
 	{name: "W5", title: "switch one grant", must: 0.80, aim: 0.95, token: owner,
 		query: `mutation Switch($in: SetGrantInput!) { setGrant(input: $in) { grant { id enabled source user { displayName } key { id name } }

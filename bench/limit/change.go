@@ -14,9 +14,9 @@ import (
 	"grantwood/graph"
 )
 
-// changeStatement sets the grant of the user $3 for the key $4 to $5 and writes what the product writes with it: the version of the
+// ChangeStatement sets the grant of the user $3 for the key $4 to $5 and writes what the product writes with it: the version of the
 // user's rules, an event of the audit trail, and one for those who subscribe. The user $2 acts, who sees every key.
-const changeStatement = `
+const ChangeStatement = `
 	WITH acting AS (
 		SELECT me.display_name
 		FROM users me
@@ -106,12 +106,7 @@ func (h *Handler) answerVerify(r *http.Request, b []byte) ([]byte, error) {
 	if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
 		return b, err
 	}
-	var account graph.UUID
-	if len(in.Key) > 29 {
-		if _, err := tokenText.Decode(account[:], []byte(in.Key[3:29])); err != nil {
-			return b, err
-		}
-	}
+	account := AccountOfKey(in.Key)
 	sum := sha256.Sum256([]byte(in.Secret))
 	var id, status, hash, previous sql.RawBytes
 	var enabled, right bool
@@ -146,4 +141,15 @@ func (h *Handler) answerVerify(r *http.Request, b []byte) ([]byte, error) {
 	b = append(b, `,"keyId":`...)
 	b = appendID(b, graph.KindKey, account, key[:])
 	return append(b, `}}`...), nil
+}
+
+// AccountOfKey gives the account that the public part of a key names, the zero UUID when it names none.
+func AccountOfKey(key string) (account graph.UUID) {
+	if len(key) < 29 {
+		return account
+	}
+	if _, err := tokenText.Decode(account[:], []byte(key[3:29])); err != nil {
+		return graph.UUID{}
+	}
+	return account
 }

@@ -16,9 +16,9 @@ func homeStatement(primary bool) string {
 		FROM (
 			SELECT k.key_id, k.key, k.name, k.enabled, count(*) OVER () AS total, lower(k.name) COLLATE "C" AS sort_name
 			FROM api_keys k
-			WHERE k.account_id = $1 AND k.deleted_at IS NULL AND ` + visible("k.key_id", primary) + `
+			WHERE k.account_id = $1 AND k.deleted_at IS NULL AND ` + Visible("k.key_id", primary) + `
 			ORDER BY lower(k.name) COLLATE "C", k.key_id
-			LIMIT $5::int + 1) k
+			LIMIT ` + strconv.Itoa(HomeKeys+1) + `) k
 		CROSS JOIN LATERAL (
 			SELECT coalesce(sum(s.records + s.failed_records), 0)::bigint AS records, coalesce(sum(s.records), 0)::bigint AS succeeded,
 				coalesce(sum(s.quantity + s.failed_quantity), 0)::bigint AS quantity, coalesce(sum(s.cost + s.failed_cost), 0)::text AS cost
@@ -29,10 +29,6 @@ func homeStatement(primary bool) string {
 
 func (h *Handler) answerHome(r *http.Request, c *caller, b []byte) ([]byte, error) {
 	q := r.URL.Query()
-	first, err := strconv.Atoi(q.Get("first"))
-	if err != nil {
-		return b, err
-	}
 	b = append(b, `{"viewer":{"kind":"USER","capabilities":[`...)
 	for i, name := range strings.Split(strings.Trim(c.capabilities, "{}"), ",") {
 		if i > 0 {
@@ -56,17 +52,18 @@ func (h *Handler) answerHome(r *http.Request, c *caller, b []byte) ([]byte, erro
 	b = appendText(b, c.currency)
 	b = append(b, `,"apiKeys":{"nodes":[`...)
 	total, n, last := 0, 0, graph.Cursor{}
-	err = each(r.Context(), h.home[c.self()], func(rows *sql.Rows) error {
-		if n++; n > first {
+	err := each(r.Context(), h.home[c.self()], func(rows *sql.Rows) error {
+		if n++; n > HomeKeys {
 			return nil
 		}
+		var err error
 		b, err = appendKeyWithTotals(b, rows, c, &total, &last)
 		return err
-	}, c.account.String(), c.user.String(), q.Get("from"), q.Get("to"), first)
+	}, c.account.String(), c.user.String(), q.Get("from"), q.Get("to"))
 	b = append(b, `],"totalCount":`...)
 	b = strconv.AppendInt(b, int64(total), 10)
 	b = append(b, `,"pageInfo":{"hasNextPage":`...)
-	b = appendBool(b, n > first)
+	b = appendBool(b, n > HomeKeys)
 	b = append(b, `,"endCursor":`...)
 	b = appendText(b, last.Text(graph.ByName))
 	return append(b, `}}}}`...), err

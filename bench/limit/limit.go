@@ -24,13 +24,22 @@ import (
 // Connections is the size of the pool, that of the product.
 const Connections = 8
 
+// Sizes of pages are written into the statements: of a limit that is a parameter, a plan that is made once for all values takes the
+// worst.
+const (
+	HomeKeys    = 50
+	TreeUsers   = 100
+	TreeGrants  = 20
+	PageRecords = 1000
+)
+
 // Handler answers requests from the database behind the DSN. Close it when nobody asks any more.
 type Handler struct {
 	pool *sql.DB
 	mux  *http.ServeMux
 
 	session, operator, users, grants, change, verify *sql.Stmt
-	home, records                                    [2]*sql.Stmt // for additional users, for the primary user
+	home                                             [2]*sql.Stmt // for additional users, for the primary user
 }
 
 // New connects to the database and prepares statements.
@@ -48,8 +57,8 @@ func New(ctx context.Context, dsn string) (*Handler, error) {
 	h.pool.SetMaxOpenConns(Connections)
 	h.pool.SetMaxIdleConns(Connections)
 	for statement, text := range map[**sql.Stmt]string{&h.session: sessionStatement, &h.operator: operatorStatement, &h.users: usersStatement,
-		&h.grants: grantsStatement, &h.change: changeStatement, &h.verify: verifyStatement,
-		&h.home[0]: homeStatement(false), &h.home[1]: homeStatement(true), &h.records[0]: recordsStatement(false), &h.records[1]: recordsStatement(true)} {
+		&h.grants: grantsStatement, &h.change: ChangeStatement, &h.verify: verifyStatement,
+		&h.home[0]: homeStatement(false), &h.home[1]: homeStatement(true)} {
 		if *statement, err = h.pool.PrepareContext(ctx, text); err != nil {
 			return nil, errors.Join(fmt.Errorf("limit: prepare %s: %w", text, err), h.pool.Close())
 		}
@@ -105,8 +114,9 @@ const (
 
 var tokenText = base32.NewEncoding("0123456789abcdefghijklmnopqrstuv").WithPadding(base32.NoPadding)
 
-// token takes the token of a request apart: the account, the row that it stands for, the hash of its secret.
-func token(r *http.Request, prefix string) (account, row graph.UUID, hash [32]byte, ok bool) {
+// Token takes the token of a request apart: the account, the row that it stands for, the hash of its secret. It is not ok when the request
+// has no token with the prefix.
+func Token(r *http.Request, prefix string) (account, row graph.UUID, hash [32]byte, ok bool) {
 	body, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "+prefix)
 	var raw [64]byte
 	if !ok || len(body) != tokenText.EncodedLen(len(raw)) {
@@ -123,7 +133,7 @@ var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 64<<10); return &
 // asUser lets users with a session pass.
 func (h *Handler) asUser(next func(r *http.Request, c *caller, b []byte) ([]byte, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		account, session, hash, ok := token(r, "gws_")
+		account, session, hash, ok := Token(r, "gws_")
 		c := caller{account: account}
 		var stored, user sql.RawBytes
 		found := ok && h.row(r.Context(), h.session, func(rows *sql.Rows) error {
@@ -146,7 +156,7 @@ func (h *Handler) asUser(next func(r *http.Request, c *caller, b []byte) ([]byte
 // asOperator lets operators pass who may verify keys.
 func (h *Handler) asOperator(next func(r *http.Request, b []byte) ([]byte, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		_, operator, hash, ok := token(r, "gwo_")
+		_, operator, hash, ok := Token(r, "gwo_")
 		var stored sql.RawBytes
 		var verifies bool
 		found := ok && h.row(r.Context(), h.operator, func(rows *sql.Rows) error {

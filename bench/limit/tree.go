@@ -4,41 +4,46 @@ import (
 	"database/sql"
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"grantwood/graph"
 )
 
-const (
+var (
 	// usersStatement reads the first users by name, for those who manage them.
 	usersStatement = `
 		SELECT u.user_id, u.display_name, u.email, u.is_primary, u.status, timestamptz_send(u.created_at)
 		FROM users u
 		WHERE u.account_id = $1
 		ORDER BY lower(u.display_name) COLLATE "C", u.user_id
-		LIMIT $2::int`
+		LIMIT ` + strconv.Itoa(TreeUsers)
 
 	// grantsStatement reads the first grants of each of the users $2, for somebody who sees every key: what was set for the pair, else
-	// what the nearest unit with a rule says, else the default. Without a limit it gives them for all keys.
+	// what the nearest unit with a rule says, else the default. The first keys are the same for all users; OFFSET 0 keeps PostgreSQL
+	// from reading all grants of each user.
 	grantsStatement = `
-		SELECT o.n, k.enabled_for, k.source, uuid_send(k.key_id), k.key, k.name, k.enabled
+		SELECT o.n, coalesce(g.enabled, n.enabled, k.is_master), ` + source + `, uuid_send(k.key_id), k.key, k.name, k.enabled
 		FROM unnest($2::uuid[]) WITH ORDINALITY AS o (user_id, n)
-		CROSS JOIN LATERAL (
-			SELECT k.key_id, k.key, k.name, k.enabled, coalesce(g.enabled, n.enabled, k.is_master) AS enabled_for,
-				CASE WHEN g.user_id IS NOT NULL THEN 'EXPLICIT' WHEN n.unit_id IS NOT NULL THEN 'UNIT' ELSE 'DEFAULT' END AS source
+		CROSS JOIN (
+			SELECT k.key_id, k.key, k.name, k.enabled, k.is_master, k.unit_id
 			FROM api_keys k
-			LEFT JOIN grants g ON g.account_id = $1 AND g.user_id = o.user_id AND g.key_id = k.key_id AND (g.expires_at IS NULL OR g.expires_at > now())
-			LEFT JOIN LATERAL (
-				SELECT r.enabled, r.unit_id
-				FROM unit_paths p
-				JOIN unit_grants r ON r.account_id = $1 AND r.user_id = o.user_id AND r.unit_id = p.above_id
-				WHERE p.account_id = $1 AND p.unit_id = k.unit_id
-				ORDER BY p.distance
-				LIMIT 1) n ON g.user_id IS NULL AND k.unit_id IS NOT NULL
 			WHERE k.account_id = $1 AND k.deleted_at IS NULL
 			ORDER BY k.key_id
-			LIMIT $3::int) k
+			LIMIT ` + strconv.Itoa(TreeGrants) + `) k
+		LEFT JOIN LATERAL (
+			SELECT g.enabled FROM grants g
+			WHERE g.account_id = $1 AND g.user_id = o.user_id AND g.key_id = k.key_id AND (g.expires_at IS NULL OR g.expires_at > now())
+			OFFSET 0) g ON true
+		LEFT JOIN (
+			SELECT DISTINCT ON (r.user_id, p.unit_id) r.user_id, p.unit_id, r.enabled
+			FROM unit_grants r
+			JOIN unit_paths p ON p.account_id = $1 AND p.above_id = r.unit_id
+			WHERE r.account_id = $1 AND r.user_id = ANY($2::uuid[])
+			ORDER BY r.user_id, p.unit_id, p.distance) n ON n.user_id = o.user_id AND n.unit_id = k.unit_id
 		ORDER BY o.n, k.key_id`
+
+	source = `CASE WHEN g.enabled IS NOT NULL THEN 'EXPLICIT' WHEN n.enabled IS NOT NULL THEN 'UNIT' ELSE 'DEFAULT' END`
 )
 
 // person is a user of the tree.
@@ -52,7 +57,6 @@ func (h *Handler) answerTree(r *http.Request, c *caller, b []byte) ([]byte, erro
 	if !c.primary {
 		return b, errors.New("only the primary user sees all")
 	}
-	q := r.URL.Query()
 	var people []person
 	var ids []string
 	err := each(r.Context(), h.users, func(rows *sql.Rows) error {
@@ -61,7 +65,7 @@ func (h *Handler) answerTree(r *http.Request, c *caller, b []byte) ([]byte, erro
 		people = append(people, p)
 		ids = append(ids, p.id)
 		return err
-	}, c.account.String(), q.Get("first"))
+	}, c.account.String())
 	if err != nil {
 		return b, err
 	}
@@ -84,7 +88,7 @@ func (h *Handler) answerTree(r *http.Request, c *caller, b []byte) ([]byte, erro
 	}
 	err = each(r.Context(), h.grants, func(rows *sql.Rows) error {
 		return appendGrant(&b, rows, c.account, begin)
-	}, c.account.String(), "{"+strings.Join(ids, ",")+"}", q.Get("grants"))
+	}, c.account.String(), "{"+strings.Join(ids, ",")+"}")
 	if err := errors.Join(err, begin(len(people))); err != nil {
 		return b, err
 	}

@@ -11,16 +11,20 @@ import (
 	"grantwood/graph"
 )
 
+// VisibleDays are sums of days s of keys that are visible to the user $2.
+func VisibleDays(primary bool) string {
+	if primary {
+		return `usage_days s`
+	}
+	return `(` + VisibleKeys + `) v JOIN usage_days s ON s.account_id = $1 AND s.key_id = v.key_id`
+}
+
 // reportStatement adds up days by day and product. It is not prepared: after five uses PostgreSQL would plan it for all periods.
 func reportStatement(primary bool) string {
-	from := `(` + visibleKeys + `) v JOIN usage_days s ON s.account_id = $1 AND s.key_id = v.key_id`
-	if primary {
-		from = `usage_days s`
-	}
 	return `
 		SELECT timestamptz_send(s.day), s.product, sum(s.records + s.failed_records)::bigint, sum(s.quantity + s.failed_quantity)::bigint,
 			sum(s.cost + s.failed_cost)::text
-		FROM ` + from + `
+		FROM ` + VisibleDays(primary) + `
 		WHERE s.account_id = $1 AND $2::uuid IS NOT NULL AND s.day >= $3::timestamptz AND s.day < $4::timestamptz
 		GROUP BY s.day, s.product
 		ORDER BY s.day, s.product`
@@ -57,36 +61,41 @@ func (h *Handler) answerReport(r *http.Request, c *caller, b []byte) ([]byte, er
 	return append(b, `]}}}`...), err
 }
 
-// recordsStatement reads a page of records, the newest first, after the time and id of a record.
+// recordsStatement reads a page of records, the newest first, after the time and id of a record. It is not prepared either: a plan for
+// all periods takes any to be so short that sorting it is cheap.
 func recordsStatement(primary bool) string {
 	return `
 		SELECT timestamptz_send(r.occurred_at), timestamptz_send(r.recorded_at), uuid_send(r.id), r.product, r.direction, r.country, r.quantity, r.cost, r.succeeded, r.reference
 		FROM usage_records r
-		WHERE r.account_id = $1 AND ` + visible("r.key_id", primary) + ` AND r.replaced_by IS NULL AND r.occurred_at >= $3::timestamptz
+		WHERE r.account_id = $1 AND ` + Visible("r.key_id", primary) + ` AND r.replaced_by IS NULL AND r.occurred_at >= $3::timestamptz
 			AND r.occurred_at <= $4::timestamptz AND (r.occurred_at, r.id) < ($4::timestamptz, $5::uuid)
 		ORDER BY r.occurred_at DESC, r.id DESC
-		LIMIT $6::int + 1`
+		LIMIT ` + strconv.Itoa(PageRecords+1)
 }
 
 func (h *Handler) answerRecords(r *http.Request, c *caller, b []byte) ([]byte, error) {
 	q := r.URL.Query()
 	after, err := base64.RawURLEncoding.DecodeString(q.Get("after"))
-	first, err2 := strconv.Atoi(q.Get("first"))
-	if err := errors.Join(err, err2); err != nil || len(after) != 33 {
+	if err != nil || len(after) != 33 {
 		return b, errors.Join(err, errors.New("no cursor"))
 	}
 	place := graph.Cursor{ID: graph.UUID(after[1:17]), Second: graph.UUID(after[17:33])}
 	b = append(b, `{"account":{"usage":{"nodes":[`...)
 	n, last := 0, graph.Cursor{}
-	err = each(r.Context(), h.records[c.self()], func(rows *sql.Rows) error {
-		if n++; n > first {
+	rows, err := h.pool.QueryContext(r.Context(), recordsStatement(c.primary), c.account.String(), c.user.String(), q.Get("from"), place.At().Format(time.RFC3339Nano), place.ID.String())
+	if err != nil {
+		return b, err
+	}
+	err = drain(rows, func(rows *sql.Rows) error {
+		if n++; n > PageRecords {
 			return nil
 		}
+		var err error
 		b, err = appendRecord(b, rows, c, &last)
 		return err
-	}, c.account.String(), c.user.String(), q.Get("from"), place.At().Format(time.RFC3339Nano), place.ID.String(), first)
+	})
 	b = append(b, `],"pageInfo":{"hasNextPage":`...)
-	b = appendBool(b, n > first)
+	b = appendBool(b, n > PageRecords)
 	b = append(b, `,"endCursor":`...)
 	b = appendText(b, last.Text(graph.ByTimeDesc))
 	return append(b, `}}}}`...), err

@@ -1,8 +1,8 @@
 package limit
 
-// visibleKeys are the keys that are enabled for the user $2 of the account $1: set for them, else by the nearest unit with a rule, else
+// VisibleKeys are the keys that are enabled for the user $2 of the account $1: set for them, else by the nearest unit with a rule, else
 // the master key.
-const visibleKeys = `
+const VisibleKeys = `
 	SELECT g.key_id FROM grants g
 	WHERE g.account_id = $1 AND g.user_id = $2 AND (g.expires_at IS NULL OR g.expires_at > now()) AND g.enabled
 	UNION ALL
@@ -22,10 +22,10 @@ const decided = `
 		SELECT g.key_id FROM grants g
 		WHERE g.account_id = $1 AND g.user_id = $2 AND (g.expires_at IS NULL OR g.expires_at > now())`
 
-// visible is the condition that a key is visible to the user $2. The primary user sees every key.
-func visible(column string, primary bool) string {
+// Visible is the condition that a key is visible to the user $2. The primary user sees every key.
+func Visible(column string, primary bool) string {
 	if primary {
 		return `$2::uuid IS NOT NULL`
 	}
-	return `(` + column + ` IN (` + visibleKeys + `)) IS TRUE`
+	return `(` + column + ` IN (` + VisibleKeys + `)) IS TRUE`
 }
