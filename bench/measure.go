@@ -33,6 +33,8 @@ type bench struct {
 	product  *peer
 	peers    []*peer // in the order in which they are asked; the product is the first
 	lines    []line
+	psql     string // the program
+	peak     int    // most memory of the product during a download, in bytes
 }
 
 func measure(ctx context.Context, s settings, log *slog.Logger) (err error) {
@@ -67,7 +69,7 @@ func measure(ctx context.Context, s settings, log *slog.Logger) (err error) {
 	if err := b.setStage(ctx); err != nil {
 		return err
 	}
-	if err := b.all(ctx); err != nil {
+	if err := errors.Join(b.all(ctx), b.allFiles(ctx)); err != nil {
 		return err
 	}
 	printTable(os.Stdout, b.lines)
