@@ -29,12 +29,14 @@ const usageStatement = `
 		1 + n.c % 3, 100000 + n.a % 9900000, n.b % 20 <> 0, n.at + interval '1 second', n.reference,
 		CASE WHEN n.c % 4 = 0 THEN jsonb_build_object('campaign', 'c' || n.a % 50) ELSE '{}' END
 	FROM n CROSS JOIN k
-	CROSS JOIN LATERAL (SELECT sha256(uuid_send($1::uuid) || int8send((extract(epoch FROM n.at) * 1000000)::bigint) || n.reference::bytea) AS sum) h`
+	CROSS JOIN LATERAL (` + recordSum + `) h`
 
-// recordID is graph.UsageRecordID in SQL.
+// recordID is graph.UsageRecordID in SQL, of the account $1 and the record n, with recordSum as h.
 const recordID = `encode(set_byte(set_byte(
 		substring(int8send(floor(extract(epoch FROM n.at) * 1000)::bigint) FROM 3) || substring(h.sum FROM 1 FOR 10),
 		6, get_byte(h.sum, 0) & 15 | 112), 8, get_byte(h.sum, 2) & 63 | 128), 'hex')::uuid`
+
+const recordSum = `SELECT sha256(uuid_send($1::uuid) || int8send((extract(epoch FROM n.at) * 1000000)::bigint) || convert_to(n.reference, 'UTF8')) AS sum`
 
 // usage makes the records of the account, and a tenth as many in the accounts around it.
 func (s *seeder) usage(ctx context.Context) error {
