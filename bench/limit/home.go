@@ -9,21 +9,25 @@ import (
 	"grantwood/graph"
 )
 
-// homeStatement reads the first keys by name with their totals of some days.
+// homeStatement reads the first keys by name with their totals of some days. Like all about a period it is not prepared.
 func homeStatement(primary bool) string {
 	return `
-		SELECT uuid_send(k.key_id), k.key, k.name, k.enabled, k.total, t.records, t.succeeded, t.quantity, t.cost, k.sort_name
-		FROM (
+		WITH page AS MATERIALIZED (
 			SELECT k.key_id, k.key, k.name, k.enabled, count(*) OVER () AS total, lower(k.name) COLLATE "C" AS sort_name
 			FROM api_keys k
 			WHERE k.account_id = $1 AND k.deleted_at IS NULL AND ` + Visible("k.key_id", primary) + `
 			ORDER BY lower(k.name) COLLATE "C", k.key_id
-			LIMIT ` + strconv.Itoa(HomeKeys+1) + `) k
-		CROSS JOIN LATERAL (
-			SELECT coalesce(sum(s.records + s.failed_records), 0)::bigint AS records, coalesce(sum(s.records), 0)::bigint AS succeeded,
-				coalesce(sum(s.quantity + s.failed_quantity), 0)::bigint AS quantity, coalesce(sum(s.cost + s.failed_cost), 0)::text AS cost
+			LIMIT ` + strconv.Itoa(HomeKeys+1) + `
+		)
+		SELECT uuid_send(k.key_id), k.key, k.name, k.enabled, k.total, coalesce(t.records, 0), coalesce(t.succeeded, 0), coalesce(t.quantity, 0),
+			coalesce(t.cost, '0'), k.sort_name
+		FROM page k
+		LEFT JOIN (
+			SELECT s.key_id, sum(s.records + s.failed_records)::bigint AS records, sum(s.records)::bigint AS succeeded,
+				sum(s.quantity + s.failed_quantity)::bigint AS quantity, sum(s.cost + s.failed_cost)::text AS cost
 			FROM usage_days s
-			WHERE s.account_id = $1 AND s.key_id = k.key_id AND s.day >= $3::timestamptz AND s.day < $4::timestamptz) t
+			WHERE s.account_id = $1 AND s.key_id = ANY(ARRAY(SELECT key_id FROM page LIMIT ` + strconv.Itoa(HomeKeys) + `)) AND s.day >= $3::timestamptz AND s.day < $4::timestamptz
+			GROUP BY s.key_id) t ON t.key_id = k.key_id
 		ORDER BY k.sort_name, k.key_id`
 }
 
@@ -52,14 +56,18 @@ func (h *Handler) answerHome(r *http.Request, c *caller, b []byte) ([]byte, erro
 	b = appendText(b, c.currency)
 	b = append(b, `,"apiKeys":{"nodes":[`...)
 	total, n, last := 0, 0, graph.Cursor{}
-	err := each(r.Context(), h.home[c.self()], func(rows *sql.Rows) error {
+	rows, err := h.pool.QueryContext(r.Context(), homeStatement(c.primary), c.account.String(), c.user.String(), q.Get("from"), q.Get("to"))
+	if err != nil {
+		return b, err
+	}
+	err = drain(rows, func(rows *sql.Rows) error {
 		if n++; n > HomeKeys {
 			return nil
 		}
 		var err error
 		b, err = appendKeyWithTotals(b, rows, c, &total, &last)
 		return err
-	}, c.account.String(), c.user.String(), q.Get("from"), q.Get("to"))
+	})
 	b = append(b, `],"totalCount":`...)
 	b = strconv.AppendInt(b, int64(total), 10)
 	b = append(b, `,"pageInfo":{"hasNextPage":`...)

@@ -39,7 +39,6 @@ type Handler struct {
 	mux  *http.ServeMux
 
 	session, operator, users, grants, change, verify *sql.Stmt
-	home                                             [2]*sql.Stmt // for additional users, for the primary user
 }
 
 // New connects to the database and prepares statements.
@@ -57,8 +56,7 @@ func New(ctx context.Context, dsn string) (*Handler, error) {
 	h.pool.SetMaxOpenConns(Connections)
 	h.pool.SetMaxIdleConns(Connections)
 	for statement, text := range map[**sql.Stmt]string{&h.session: sessionStatement, &h.operator: operatorStatement, &h.users: usersStatement,
-		&h.grants: grantsStatement, &h.change: ChangeStatement, &h.verify: verifyStatement,
-		&h.home[0]: homeStatement(false), &h.home[1]: homeStatement(true)} {
+		&h.grants: grantsStatement, &h.change: ChangeStatement, &h.verify: verifyStatement} {
 		if *statement, err = h.pool.PrepareContext(ctx, text); err != nil {
 			return nil, errors.Join(fmt.Errorf("limit: prepare %s: %w", text, err), h.pool.Close())
 		}
@@ -89,14 +87,6 @@ type caller struct {
 	primary        bool
 	mayManageGrant bool
 	capabilities   string // as an array of PostgreSQL
-}
-
-// self is 1 for the primary user, who sees every key.
-func (c *caller) self() int {
-	if c.primary {
-		return 1
-	}
-	return 0
 }
 
 const (

@@ -11,12 +11,13 @@ import (
 	"grantwood/graph"
 )
 
-// VisibleDays are sums of days s of keys that are visible to the user $2.
+// VisibleDays is the condition that sums of days s are of keys that are visible to the user $2. One look into the index with all keys
+// takes half of what one for each key takes.
 func VisibleDays(primary bool) string {
 	if primary {
-		return `usage_days s`
+		return `$2::uuid IS NOT NULL`
 	}
-	return `(` + VisibleKeys + `) v JOIN usage_days s ON s.account_id = $1 AND s.key_id = v.key_id`
+	return `s.key_id = ANY(ARRAY(` + VisibleKeys + `))`
 }
 
 // reportStatement adds up days by day and product. It is not prepared: after five uses PostgreSQL would plan it for all periods.
@@ -24,8 +25,8 @@ func reportStatement(primary bool) string {
 	return `
 		SELECT timestamptz_send(s.day), s.product, sum(s.records + s.failed_records)::bigint, sum(s.quantity + s.failed_quantity)::bigint,
 			sum(s.cost + s.failed_cost)::text
-		FROM ` + VisibleDays(primary) + `
-		WHERE s.account_id = $1 AND $2::uuid IS NOT NULL AND s.day >= $3::timestamptz AND s.day < $4::timestamptz
+		FROM usage_days s
+		WHERE s.account_id = $1 AND ` + VisibleDays(primary) + ` AND s.day >= $3::timestamptz AND s.day < $4::timestamptz
 		GROUP BY s.day, s.product
 		ORDER BY s.day, s.product`
 }

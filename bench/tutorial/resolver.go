@@ -216,8 +216,8 @@ func (a account) UsageReport(ctx context.Context, _ *generated.Account, in gener
 	}, `
 		SELECT s.day, s.product, sum(s.records + s.failed_records)::bigint, sum(s.records)::bigint, sum(s.quantity + s.failed_quantity)::bigint,
 			sum(s.cost + s.failed_cost)
-		FROM `+limit.VisibleDays(c.user.IsPrimary)+`
-		WHERE s.account_id = $1 AND $2::uuid IS NOT NULL AND s.day >= $3 AND s.day < $4
+		FROM usage_days s
+		WHERE s.account_id = $1 AND `+limit.VisibleDays(c.user.IsPrimary)+` AND s.day >= $3 AND s.day < $4
 		GROUP BY s.day, s.product
 		ORDER BY s.day, s.product`, c.accountID, c.userID, in.From, in.To)
 	return report, err
