@@ -5,7 +5,7 @@
 #   TESTFLAGS  for go test:      make test TESTFLAGS="-count=1"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test build generate web ready
+.PHONY: help demo serve test build bench generate web ready
 
 # A bare environment, such as that of a service, has none of these.
 ifeq ($(origin PATH),undefined)
@@ -46,6 +46,10 @@ test: ready ## everything that has to pass: generated files, vet, staticcheck, t
 build: ## bin/grantwood
 	@scripts/ensure-go
 	CGO_ENABLED=0 go build -o bin/grantwood ./cmd/grantwood
+
+bench: ready build ## measures against hand-written handlers: make bench ARGS="-workload W2"
+	go build -o bin/bench ./bench
+	@exec bin/bench $(ARGS)
 
 generate: ## the generated code
 	@scripts/ensure-go

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
@@ -9,10 +10,12 @@ import (
 	"time"
 )
 
-// Sizes of pages.
+// Sizes of pages: what is read when nothing is said, and the most that may be asked for. Of usage records whoever runs the server
+// may let more be asked for, and UsagePageLimit is how many more.
 const (
 	DefaultPageSize = 20
 	MaxPageSize     = 100
+	UsagePageLimit  = 10_000
 )
 
 // OrderDirection is the direction of a sort order.
@@ -30,6 +33,8 @@ type PageArgs struct {
 	After  *string
 	Last   *int
 	Before *string
+	// Most is the largest page; MaxPageSize when zero.
+	Most int
 }
 
 // Window is a checked page: at most Limit elements between two cursors, from the end when Backward.
@@ -70,7 +75,7 @@ func (o Order) Timed() bool { return o == ByTimeDesc }
 // Window checks the arguments. BadUserInput with the argument's path for sizes out of range, for both first and last,
 // and for a cursor that is malformed or of another order.
 func (a PageArgs) Window(order Order) (Window, error) {
-	w := Window{Order: order, Limit: DefaultPageSize}
+	w, most := Window{Order: order, Limit: DefaultPageSize}, cmp.Or(a.Most, MaxPageSize)
 	if a.First != nil && a.Last != nil {
 		return w, refuse(BadUserInput, "last", "Give first or last, not both.")
 	}
@@ -78,8 +83,8 @@ func (a PageArgs) Window(order Order) (Window, error) {
 		if size == nil {
 			continue
 		}
-		if *size < 1 || *size > MaxPageSize {
-			return w, refuse(BadUserInput, path, "A page has 1 to "+strconv.Itoa(MaxPageSize)+" elements.")
+		if *size < 1 || *size > most {
+			return w, refuse(BadUserInput, path, "A page has 1 to "+strconv.Itoa(most)+" elements.")
 		}
 		w.Limit = *size
 	}

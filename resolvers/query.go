@@ -8,7 +8,7 @@ import (
 )
 
 func (r query) ServerInfo(context.Context) (*generated.ServerInfo, error) {
-	return &generated.ServerInfo{Version: r.Version, MaxPageSize: graph.MaxPageSize, MaxOperationCost: r.MaxCost}, nil
+	return &generated.ServerInfo{Version: r.Version, MaxPageSize: r.MaxPageSize, MaxOperationCost: r.MaxCost}, nil
 }
 
 func (r query) Viewer(ctx context.Context) (*graph.Viewer, error) { return viewer(ctx), nil }

@@ -16,7 +16,9 @@ type Options struct {
 	DB      *db.DB
 	Version string
 	MaxCost int // largest cost of one operation
-	Log     *slog.Logger
+	// MaxPageSize is the largest page of usage records.
+	MaxPageSize int
+	Log         *slog.Logger
 	// Draining ends subscriptions when it is done, because the server is going to stop; nil when it never does.
 	Draining context.Context
 }

@@ -48,7 +48,7 @@ func (r usageRecord) Key(ctx context.Context, obj *graph.UsageRecord) (*graph.Ap
 }
 
 func (r account) Usage(ctx context.Context, obj *graph.Account, first *int, after *string, filter *graph.UsageFilter) (*graph.UsageRecordConnection, error) {
-	w, err := graph.PageArgs{First: first, After: after}.Window(graph.ByTimeDesc)
+	w, err := graph.PageArgs{First: first, After: after, Most: r.MaxPageSize}.Window(graph.ByTimeDesc)
 	if err != nil {
 		return nil, err
 	}
@@ -61,11 +61,11 @@ func (r account) Usage(ctx context.Context, obj *graph.Account, first *int, afte
 }
 
 func (r apiKey) Usage(ctx context.Context, obj *graph.ApiKey, first *int, after *string, filter *graph.UsageFilter) (*graph.UsageRecordConnection, error) {
-	return usageBelow(ctx, r.Resolver, &obj.Nested, obj, obj.KeyID, graph.PageArgs{First: first, After: after}, filter, r.DB.UsageOfKeys)
+	return usageBelow(ctx, r.Resolver, &obj.Nested, obj, obj.KeyID, graph.PageArgs{First: first, After: after, Most: r.MaxPageSize}, filter, r.DB.UsageOfKeys)
 }
 
 func (r unit) Usage(ctx context.Context, obj *graph.Unit, first *int, after *string, filter *graph.UsageFilter) (*graph.UsageRecordConnection, error) {
-	return usageBelow(ctx, r.Resolver, &obj.Nested, obj, obj.UnitID, graph.PageArgs{First: first, After: after}, filter, r.DB.UsageOfUnits)
+	return usageBelow(ctx, r.Resolver, &obj.Nested, obj, obj.UnitID, graph.PageArgs{First: first, After: after, Most: r.MaxPageSize}, filter, r.DB.UsageOfUnits)
 }
 
 // usageBelow gives the page below one object, read together with those below its siblings.

@@ -12,11 +12,13 @@ type costing struct {
 	variables map[string]any
 	fragments map[string]int
 	max       int
+	// mostInPage is the most elements that a page may have.
+	mostInPage int
 }
 
 // costOf gives what an operation costs, in points: 1 at least, and at most one more than max.
-func costOf(o *ast.OperationDefinition, variables map[string]any, max int) int {
-	c := costing{variables: variables, fragments: map[string]int{}, max: max + 1}
+func costOf(o *ast.OperationDefinition, variables map[string]any, max, mostInPage int) int {
+	c := costing{variables: variables, fragments: map[string]int{}, max: max + 1, mostInPage: mostInPage}
 	return c.selections(o.SelectionSet)
 }
 
@@ -65,7 +67,7 @@ func (c *costing) field(f *ast.Field) int {
 func (c *costing) pageSize(f *ast.Field) int {
 	args := f.ArgumentMap(c.variables)
 	size := number(args["first"], number(args["last"], graph.DefaultPageSize))
-	return max(1, min(size, graph.MaxPageSize))
+	return max(1, min(size, c.mostInPage))
 }
 
 func number(value any, otherwise int) int {

@@ -23,12 +23,13 @@ type Limits struct {
 	Definitions int `name:"max-definitions" help:"Operations and fragments of a document." default:"100" env:"GRANTWOOD_MAX_DEFINITIONS"`
 	Variables   int `name:"max-variables" help:"Variables of an operation." default:"100" env:"GRANTWOOD_MAX_VARIABLES"`
 	Values      int `name:"max-values" help:"Values in the variables of a request, lists and objects included." default:"75000" env:"GRANTWOOD_MAX_VALUES"`
+	Page        int `name:"max-page" help:"Records of usage in a page; other lists have at most 100 elements." default:"100" env:"GRANTWOOD_MAX_PAGE"`
 	Errors      int `name:"max-errors" help:"Errors in an answer." default:"100" env:"GRANTWOOD_MAX_ERRORS"`
 }
 
 // DefaultLimits are the limits when nothing is set.
 var DefaultLimits = Limits{Body: 1 << 20, URL: 16 << 10, Tokens: 15_000, Depth: 16, Fields: 1000, Aliases: 60, Directives: 60, SameKeys: 30,
-	Definitions: 100, Variables: 100, Values: 75_000, Errors: 100}
+	Definitions: 100, Variables: 100, Values: 75_000, Page: graph.MaxPageSize, Errors: 100}
 
 // Check refuses limits that let nothing pass.
 func (l Limits) Check() error {
@@ -38,6 +39,9 @@ func (l Limits) Check() error {
 		if limit < 1 {
 			return fmt.Errorf("--%s is too small: nothing would pass", name)
 		}
+	}
+	if l.Page < graph.MaxPageSize || l.Page > graph.UsagePageLimit {
+		return fmt.Errorf("--max-page (GRANTWOOD_MAX_PAGE) is %d: give a number from %d to %d", l.Page, graph.MaxPageSize, graph.UsagePageLimit)
 	}
 	return nil
 }

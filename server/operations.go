@@ -100,7 +100,7 @@ func (o *operations) charge(ctx context.Context, operation *graphql.OperationCon
 		operation.DisableIntrospection = false
 		operation.ResolverMiddleware = nullLists(operation.ResolverMiddleware)
 	}
-	cost := costOf(operation.Operation, operation.Variables, o.maxCost)
+	cost := costOf(operation.Operation, operation.Variables, o.maxCost, o.limits.Page)
 	operation.Stats.SetExtension(costStat, cost)
 	if cost > o.maxCost {
 		return gqlerror.List{requestError(graph.TooComplex, "The operation costs more than %d points; ask for smaller pages or fewer fields.", o.maxCost)}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"grantwood/graph"
+	"grantwood/server"
 )
 
 // TestBadPages: sizes and cursors that fit no page are refused by the name of the argument, in every list.
@@ -72,4 +73,26 @@ func TestCursorOfWhatIsGone(t *testing.T) {
 	u.expect(t, `query($c: String) { account { apiKeys(after: $c) { totalCount pageInfo { hasNextPage hasPreviousPage } nodes { name } } } }`,
 		map[string]any{"c": cursor}, `{"data":{"account":{"apiKeys":{"totalCount":2,"pageInfo":{"hasNextPage":false,"hasPreviousPage":false},
 			"nodes":[{"name":"B"},{"name":"Master key"}]}}}}`)
+}
+
+// TestLargerPagesOfUsage: whoever runs the server may let more records be asked for in one page, and more of no other list.
+func TestLargerPagesOfUsage(t *testing.T) {
+	t.Parallel()
+	limits := server.DefaultLimits
+	limits.Page = 300
+	a, h := newAPIWith(server.Config{DB: sharedAPI().db, Limits: limits, Version: "test", Log: quiet})
+	t.Cleanup(h.Close)
+	owner := client{a, otherWorld(t).owner.token}
+	owner.expect(t, `{ serverInfo { maxPageSize } account { usage(first: 300) { nodes { id } } masterKey { usage(first: 300) { nodes { id } } } } }`, nil,
+		`{"data":{"serverInfo":{"maxPageSize":300},"account":{"usage":{"nodes":[]},"masterKey":{"usage":{"nodes":[]}}}}}`)
+	owner.expect(t, `{ account { usage(first: 301) { nodes { id } } } }`, nil, `{"data":{"account":{"usage":null}},
+		"errors":[{"path":["account","usage"],"extensions":{"code":"BAD_USER_INPUT","argument":["first"]}}]}`)
+	owner.expect(t, `{ account { auditEvents(first: 101) { nodes { id } } } }`, nil, `{"data":{"account":{"auditEvents":null}},
+		"errors":[{"path":["account","auditEvents"],"extensions":{"code":"BAD_USER_INPUT","argument":["first"]}}]}`)
+	for _, page := range []int{graph.MaxPageSize - 1, graph.UsagePageLimit + 1} {
+		limits.Page = page
+		if limits.Check() == nil {
+			t.Errorf("pages of %d records are let pass", page)
+		}
+	}
 }

@@ -92,7 +92,7 @@ func New(c Config) (*Server, error) {
 	}
 	s := &Server{Config: c, downloads: make(chan struct{}, downloadsAtOnce)}
 	s.draining, s.Drain = context.WithCancel(context.Background())
-	s.resolver = resolvers.New(resolvers.Options{DB: c.DB, Version: c.Version, MaxCost: c.MaxCost, Log: c.Log, Draining: s.draining})
+	s.resolver = resolvers.New(resolvers.Options{DB: c.DB, Version: c.Version, MaxCost: c.MaxCost, MaxPageSize: c.Limits.Page, Log: c.Log, Draining: s.draining})
 	s.sockets = newSockets(s)
 	o, err := s.operations()
 	if err != nil {

@@ -34,6 +34,11 @@ var rooms = map[string]struct{ project, libraries []string }{
 	"grantwood/mail":          {project: []string{"db", "graph"}, libraries: []string{"github.com/wneessen/go-mail", "golang.org/x/sync"}},
 	"grantwood/mail/mailtest": {libraries: []string{"github.com/emersion/go-smtp", "github.com/emersion/go-sasl"}},
 	"grantwood/web":           {},
+	"grantwood/bench":         {project: []string{"bench/limit", "bench/tutorial", "db", "graph", "pgembed"}, libraries: []string{"github.com/alexedwards/argon2id", "github.com/lib/pq"}},
+	"grantwood/bench/tutorial": {project: []string{"bench/limit", "bench/tutorial/generated", "graph"}, libraries: []string{"github.com/99designs/gqlgen",
+		"github.com/google/uuid", "github.com/lib/pq", "github.com/shopspring/decimal", "github.com/vektah/gqlparser/v2", "github.com/vikstrous/dataloadgen"}},
+	"grantwood/bench/tutorial/generated": {libraries: []string{"github.com/99designs/gqlgen", "github.com/vektah/gqlparser/v2"}},
+	"grantwood/bench/limit":              {project: []string{"graph"}, libraries: []string{"github.com/google/uuid", "github.com/lib/pq"}},
 	"grantwood/cmd/grantwood": {project: []string{"db", "demo", "graph", "mail", "pgembed", "server", "web"}, libraries: []string{"github.com/alecthomas/kong",
 		"go.opentelemetry.io/otel", "go.opentelemetry.io/contrib"}},
 }

@@ -496,7 +496,7 @@ func (this RotateAPIKeySecretPayload) GetUserErrors() []graph.UserError {
 type ServerInfo struct {
 	// Software version.
 	Version string `json:"version"`
-	// Largest page that `first` or `last` may ask for.
+	// Largest page of usage records that `first` may ask for; other lists have at most 100 elements.
 	MaxPageSize int `json:"maxPageSize"`
 	// Largest cost that one operation may have.
 	MaxOperationCost int `json:"maxOperationCost"`

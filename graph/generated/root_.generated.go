@@ -433,7 +433,7 @@ type Money {
 type ServerInfo {
   "Software version."
   version: String!
-  "Largest page that ` + "`" + `first` + "`" + ` or ` + "`" + `last` + "`" + ` may ask for."
+  "Largest page of usage records that ` + "`" + `first` + "`" + ` may ask for; other lists have at most 100 elements."
   maxPageSize: Int!
   "Largest cost that one operation may have."
   maxOperationCost: Int!
