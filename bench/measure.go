@@ -58,14 +58,14 @@ func measure(ctx context.Context, s settings, log *slog.Logger) (err error) {
 	if err := b.findPostgres(ctx); err != nil {
 		return err
 	}
-	if err := b.startPeers(ctx, server.DSNAs(servingRole, databaseOf(s.records))); err != nil {
-		return err
-	}
 	defer func() {
 		for _, p := range b.peers {
 			err = errors.Join(err, p.stop())
 		}
 	}()
+	if err := b.startPeers(ctx, server.DSNAs(servingRole, databaseOf(s.records))); err != nil {
+		return err
+	}
 	if err := b.setStage(ctx); err != nil {
 		return err
 	}
@@ -94,12 +94,9 @@ func (b *bench) startPeers(ctx context.Context, dsn string) error {
 	}
 	b.product, b.peers = p, []*peer{p}
 	for _, role := range []string{"limit", "gqlgen"} {
-		if roles[role] == nil {
-			continue
-		}
 		p, err := startRole(ctx, role, dsn)
 		if err != nil {
-			return errors.Join(err, b.product.stop())
+			return err
 		}
 		b.peers = append(b.peers, p)
 	}
