@@ -157,9 +157,11 @@ func (id ID) appendText(b []byte) []byte {
 // MarshalGQL writes id as a JSON string.
 func (id ID) MarshalGQL(w io.Writer) {
 	var b [maxIDText + 2]byte
-	text := append(id.appendText(append(b[:0], '"')), '"')
-	_, _ = w.Write(text)
+	_, _ = w.Write(id.AppendGQL(b[:0]))
 }
+
+// AppendGQL appends what MarshalGQL writes.
+func (id ID) AppendGQL(b []byte) []byte { return append(id.appendText(append(b, '"')), '"') }
 
 // UnmarshalGQL reads an ID. A string that is not an ID gives the zero ID, and so does a whole number, which GraphQL lets stand for one.
 func (id *ID) UnmarshalGQL(v any) error {

@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/klauspost/compress/gzip"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"grantwood/graph"
@@ -29,7 +31,7 @@ func badRequest(sentence string) *httpRefusal {
 
 // refuse answers what is no operation, in the form of a GraphQL error.
 func refuse(w http.ResponseWriter, status int, code graph.Code, sentence string) {
-	send(w, jsonType, status, &graphql.Response{Errors: gqlerror.List{requestError(code, "%s", sentence)}})
+	send(w, jsonType, status, false, &graphql.Response{Errors: gqlerror.List{requestError(code, "%s", sentence)}})
 }
 
 // statusOf is the status of an answer. What was run has 200, also with errors. What could not be run has 400 for callers who accept the
@@ -53,12 +55,22 @@ func hasCode(list gqlerror.List, code graph.Code) bool {
 	return len(list) > 0 && list[0].Extensions["code"] == string(code)
 }
 
+// compressedFrom is how large an answer is that is worth compressing. What holds a secret, such as a new token, is smaller: a compressed
+// answer tells by its length whether a guess is in it.
+const compressedFrom = 16 << 10
+
+var compressors = sync.Pool{New: func() any {
+	z, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // a level that there is
+	return z
+}}
+
 // answer writes the answer to an operation.
-func answer(w http.ResponseWriter, media string, r *graphql.Response) {
-	send(w, media, statusOf(r, media), r)
+func answer(w http.ResponseWriter, wanted acceptance, r *graphql.Response) {
+	media := wanted.media()
+	send(w, media, statusOf(r, media), wanted.gzip, r)
 }
 
-func send(w http.ResponseWriter, media string, status int, r *graphql.Response) {
+func send(w http.ResponseWriter, media string, status int, compress bool, r *graphql.Response) {
 	body, err := encoded(r)
 	if err != nil {
 		refuse(w, http.StatusInternalServerError, graph.Internal, "The answer could not be written.")
@@ -72,8 +84,22 @@ func send(w http.ResponseWriter, media string, status int, r *graphql.Response) 
 		h.Add("Vary", "Accept")
 	}
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTimeout)) // not every writer has one
+	large := len(body) >= compressedFrom
+	if large {
+		h.Add("Vary", "Accept-Encoding")
+	}
+	if !large || !compress {
+		w.WriteHeader(status)
+		_, _ = w.Write(body) // the caller may have gone
+		return
+	}
+	h.Set("Content-Encoding", "gzip")
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // the caller may have gone
+	z := compressors.Get().(*gzip.Writer)
+	defer compressors.Put(z)
+	z.Reset(w)
+	_, _ = z.Write(body)
+	_ = z.Close() // the caller may have gone
 }
 
 // encoded gives the JSON of an answer. The data are written already and are taken as they are.

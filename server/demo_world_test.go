@@ -34,7 +34,7 @@ var demoTemplate = sync.OnceValues(func() (string, error) {
 })
 
 // demoDatabase copies the demo for a test and gives the name of the copy.
-func demoDatabase(t *testing.T) string {
+func demoDatabase(t testing.TB) string {
 	t.Helper()
 	template, err := demoTemplate()
 	if err != nil {

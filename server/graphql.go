@@ -119,7 +119,7 @@ func (t transport) run(w http.ResponseWriter, r *http.Request, wanted acceptance
 			streamOf(w).once(response)
 			return
 		}
-		answer(w, wanted.media(), response)
+		answer(w, wanted, response)
 		return
 	}
 	kind := operation.Operation.Operation
@@ -137,5 +137,5 @@ func (t transport) run(w http.ResponseWriter, r *http.Request, wanted acceptance
 		streamOf(w).all(ctx, responses)
 		return
 	}
-	answer(w, wanted.media(), responses(ctx))
+	answer(w, wanted, responses(ctx))
 }

@@ -61,7 +61,7 @@ var sharedAPI = sync.OnceValue(func() api {
 })
 
 // apiOn serves a database of the test's own.
-func apiOn(t *testing.T, d *db.DB) api {
+func apiOn(t testing.TB, d *db.DB) api {
 	t.Helper()
 	a, h := newAPI(d)
 	t.Cleanup(h.Close)
@@ -90,13 +90,22 @@ func (c client) post(t testing.TB, query string, variables map[string]any) answe
 // request makes the request of an operation.
 func (c client) newRequest(t testing.TB, query string, variables map[string]any) *http.Request {
 	t.Helper()
-	body, err := json.Marshal(map[string]any{"query": query, "variables": variables})
+	req, err := c.build(query, variables)
 	if err != nil {
 		t.Fatal(err)
 	}
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, c.url+"/graphql", bytes.NewReader(body))
+	return req.WithContext(t.Context())
+}
+
+// build is newRequest where there is no test to fail.
+func (c client) build(query string, variables map[string]any) (*http.Request, error) {
+	body, err := json.Marshal(map[string]any{"query": query, "variables": variables})
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
+	}
+	req, err := http.NewRequest(http.MethodPost, c.url+"/graphql", bytes.NewReader(body))
+	if err != nil {
+		return nil, err
 	}
 	req.Header.Set("Content-Type", "application/json")
 	switch {
@@ -105,7 +114,7 @@ func (c client) newRequest(t testing.TB, query string, variables map[string]any)
 	case c.token != "":
 		req.Header.Set("Authorization", "Bearer "+c.token)
 	}
-	return req
+	return req, nil
 }
 
 func send(t testing.TB, req *http.Request) answer {

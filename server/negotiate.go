@@ -14,16 +14,38 @@ const (
 	streamType   = "text/event-stream"
 )
 
-// acceptance is how much a caller wants each type of answer, from 0 for not at all to 1.
-type acceptance struct{ json, response, stream float64 }
+// acceptance is how much a caller wants each type of answer, from 0 for not at all to 1, and whether it takes an answer compressed.
+type acceptance struct {
+	json, response, stream float64
+	gzip                   bool
+}
+
+// gzipAccepted reads the Accept-Encoding header (RFC 9110, 12.5.3): gzip has to be named, or everything accepted by an asterisk.
+func gzipAccepted(h http.Header) bool {
+	accepted := false
+	for part := range strings.SplitSeq(strings.Join(h.Values("Accept-Encoding"), ","), ",") {
+		coding, weight, _ := strings.Cut(part, ";")
+		coding = strings.ToLower(strings.TrimSpace(coding))
+		_, q, _ := strings.Cut(strings.ReplaceAll(weight, " ", ""), "=")
+		n, err := strconv.ParseFloat(q, 64)
+		wanted := weight == "" || err == nil && n > 0
+		switch coding {
+		case "gzip":
+			return wanted
+		case "*":
+			accepted = wanted
+		}
+	}
+	return accepted
+}
 
 // accepts reads the Accept header, all lines of it (RFC 9110, 12.5.1). Without one, application/json is wanted.
 func accepts(h http.Header) acceptance {
 	ranges := rangesOf(strings.Join(h.Values("Accept"), ","))
 	if len(ranges) == 0 {
-		return acceptance{json: 1}
+		return acceptance{json: 1, gzip: gzipAccepted(h)}
 	}
-	return acceptance{quality(ranges, jsonType), quality(ranges, responseType), quality(ranges, streamType)}
+	return acceptance{quality(ranges, jsonType), quality(ranges, responseType), quality(ranges, streamType), gzipAccepted(h)}
 }
 
 // media chooses the type of an answer that is one piece; empty when none is accepted. A caller who accepts anything gets

@@ -1,9 +1,11 @@
 package server
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 
 	"grantwood/db"
 	"grantwood/graph"
+	"grantwood/selfwriting"
 )
 
 // csvHeader names the columns of a CSV file of usage; tags are a JSON object.
@@ -19,7 +22,7 @@ const csvHeader = "key,key_name,unit,currency,occurred_at,recorded_at,product,di
 // lineBuffer is how much of a file is written at once.
 const lineBuffer = 64 << 10
 
-// lines writes a CSV or JSON_LINES file: before what the database gives of each record it puts what is the same for its key.
+// lines writes a CSV or JSON_LINES file: before the parts of each record it puts what is the same for its key.
 type lines struct {
 	out    io.Writer
 	csv    bool
@@ -50,21 +53,112 @@ func (l *lines) Heads(heads []db.UsageHead) error {
 }
 
 // Line adds a line.
-func (l *lines) Line(key [36]byte, rest []byte) error {
-	begin, ok := l.heads[key]
+func (l *lines) Line(u *db.UsageLine) error {
+	begin, ok := l.heads[u.Key]
 	if !ok {
 		return errors.New("a record of a key that was not read")
 	}
 	l.rows++
-	l.buffer = append(append(l.buffer, begin...), rest...)
+	l.buffer = append(l.buffer, begin...)
 	if l.csv {
-		l.buffer = append(l.buffer, '\r')
+		l.buffer = appendCSV(l.buffer, u)
+	} else {
+		l.buffer = appendJSON(l.buffer, u)
 	}
-	l.buffer = append(l.buffer, '\n')
 	if len(l.buffer) < lineBuffer {
 		return nil
 	}
 	return l.flush()
+}
+
+// appendCSV appends the columns after those of the key, and the end of the line.
+func appendCSV(b []byte, u *db.UsageLine) []byte {
+	b = append(appendInstant(b, u.OccurredAt), ',')
+	b = append(appendInstant(b, u.RecordedAt), ',')
+	for _, column := range [][]byte{u.Product, u.Direction, u.Country, u.Quantity} {
+		b = append(append(b, column...), ',')
+	}
+	b = append(appendCost(b, u.Cost), ',')
+	b = append(append(b, outcomeOf(u)...), ',')
+	b = append(appendCell(b, u.Reference), ',')
+	if u.Replaces != nil {
+		b = appendCell(b, u.Replaces)
+	}
+	b = append(b, ',')
+	if string(u.Tags) != "{}" {
+		b = appendQuoted(b, u.Tags)
+	}
+	return append(b, "\r\n"...)
+}
+
+// appendJSON appends the members after those of the key, and the end of the object and of the line.
+func appendJSON(b []byte, u *db.UsageLine) []byte {
+	b = appendInstant(append(b, `"occurredAt":"`...), u.OccurredAt)
+	b = appendInstant(append(b, `","recordedAt":"`...), u.RecordedAt)
+	b = append(append(b, `","product":"`...), u.Product...)
+	if len(u.Direction) == 0 {
+		b = append(b, `","direction":null,"country":"`...)
+	} else {
+		b = append(append(append(b, `","direction":"`...), u.Direction...), `","country":"`...)
+	}
+	b = append(append(b, u.Country...), `","quantity":`...)
+	b = append(append(b, u.Quantity...), `,"cost":"`...)
+	b = append(append(appendCost(b, u.Cost), `","status":"`...), outcomeOf(u)...)
+	b = selfwriting.AppendString(append(b, `","reference":`...), string(u.Reference))
+	b = append(b, `,"replaces":`...)
+	if u.Replaces == nil {
+		b = append(b, "null"...)
+	} else {
+		b = selfwriting.AppendString(b, string(u.Replaces))
+	}
+	return append(append(append(b, `,"tags":`...), u.Tags...), "}\n"...)
+}
+
+func outcomeOf(u *db.UsageLine) graph.UsageStatus {
+	return (&graph.UsageRecord{Succeeded: u.Succeeded}).Status()
+}
+
+// appendInstant appends what PostgreSQL writes as 2016-06-29 09:00:00.5+00 in RFC 3339 form.
+func appendInstant(b, at []byte) []byte {
+	day, clock, _ := bytes.Cut(at, []byte(" "))
+	return append(append(append(append(b, day...), 'T'), clock...), ":00"...)
+}
+
+// appendCost appends 10⁻⁸ units of a currency as a decimal number.
+func appendCost(b []byte, units int64) []byte {
+	const one = 1_00000000
+	if units < 0 {
+		b = append(b, '-')
+	}
+	whole, part := units/one, units%one
+	b = strconv.AppendUint(b, magnitude(whole), 10)
+	if part == 0 {
+		return b
+	}
+	digits := strconv.AppendUint(nil, one+magnitude(part), 10) // a one before the eight digits
+	digits[0] = '.'
+	return append(b, bytes.TrimRight(digits, "0")...)
+}
+
+func magnitude(n int64) uint64 {
+	if n < 0 {
+		return -uint64(n)
+	}
+	return uint64(n)
+}
+
+// appendCell appends a text in quotes, which is no formula then.
+func appendCell(b, text []byte) []byte { return appendQuoted(b, []byte(graph.PlainCell(string(text)))) }
+
+func appendQuoted(b, text []byte) []byte {
+	b = append(b, '"')
+	for _, c := range text {
+		if c == '"' {
+			b = append(b, '"')
+		}
+		b = append(b, c)
+	}
+	return append(b, '"')
 }
 
 func (l *lines) flush() error {

@@ -104,7 +104,7 @@ func names(t *testing.T, p *program, owner string) []string {
 func TestStopFinishesRunningRequests(t *testing.T) {
 	t.Parallel()
 	dir := dataDir(t)
-	p := start(t, environment(), "serve", "--data-dir", dir)
+	p := start(t, environment(), "serve", "--data-dir", dir, "--patience", "5m") // they wait for one another
 	newOwner(t, p, environment(), "--data-dir", dir)
 	var running, answered sync.WaitGroup
 	for range 20 {

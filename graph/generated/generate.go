@@ -2,4 +2,4 @@
 // committed and never edited; `go generate ./...` writes it anew.
 package generated
 
-//go:generate sh -c "cd ../.. && go tool gqlgen generate"
+//go:generate sh -c "cd ../.. && go run ./selfwriting/generate"

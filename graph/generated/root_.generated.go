@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"grantwood/graph"
+	"grantwood/selfwriting"
 	"sync/atomic"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -192,6 +193,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 }
 
 type executionContext struct {
+	plans selfwriting.Plans
 	*graphql.ExecutionContextState[ResolverRoot, DirectiveRoot, ComplexityRoot]
 }
 

@@ -25009,7 +25009,7 @@ func (ec *executionContext) _UserError(ctx context.Context, sel ast.SelectionSet
 
 var accessMatrixImplementors = []string{"AccessMatrix"}
 
-func (ec *executionContext) _AccessMatrix(ctx context.Context, sel ast.SelectionSet, obj *graph.AccessMatrix) graphql.Marshaler {
+func (ec *executionContext) executed_AccessMatrix(ctx context.Context, sel ast.SelectionSet, obj *graph.AccessMatrix) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, accessMatrixImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -25052,7 +25052,7 @@ func (ec *executionContext) _AccessMatrix(ctx context.Context, sel ast.Selection
 
 var accessStepImplementors = []string{"AccessStep"}
 
-func (ec *executionContext) _AccessStep(ctx context.Context, sel ast.SelectionSet, obj *graph.AccessStep) graphql.Marshaler {
+func (ec *executionContext) executed_AccessStep(ctx context.Context, sel ast.SelectionSet, obj *graph.AccessStep) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, accessStepImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -25100,7 +25100,7 @@ func (ec *executionContext) _AccessStep(ctx context.Context, sel ast.SelectionSe
 
 var accessTokenImplementors = []string{"AccessToken", "Actor", "Node"}
 
-func (ec *executionContext) _AccessToken(ctx context.Context, sel ast.SelectionSet, obj *graph.AccessToken) graphql.Marshaler {
+func (ec *executionContext) executed_AccessToken(ctx context.Context, sel ast.SelectionSet, obj *graph.AccessToken) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, accessTokenImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -25178,7 +25178,7 @@ func (ec *executionContext) _AccessToken(ctx context.Context, sel ast.SelectionS
 
 var accessTokenConnectionImplementors = []string{"AccessTokenConnection"}
 
-func (ec *executionContext) _AccessTokenConnection(ctx context.Context, sel ast.SelectionSet, obj *graph.AccessTokenConnection) graphql.Marshaler {
+func (ec *executionContext) executed_AccessTokenConnection(ctx context.Context, sel ast.SelectionSet, obj *graph.AccessTokenConnection) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, accessTokenConnectionImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -25226,7 +25226,7 @@ func (ec *executionContext) _AccessTokenConnection(ctx context.Context, sel ast.
 
 var accessTokenEdgeImplementors = []string{"AccessTokenEdge"}
 
-func (ec *executionContext) _AccessTokenEdge(ctx context.Context, sel ast.SelectionSet, obj *graph.AccessTokenEdge) graphql.Marshaler {
+func (ec *executionContext) executed_AccessTokenEdge(ctx context.Context, sel ast.SelectionSet, obj *graph.AccessTokenEdge) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, accessTokenEdgeImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -25264,7 +25264,7 @@ func (ec *executionContext) _AccessTokenEdge(ctx context.Context, sel ast.Select
 
 var accessTokenPayloadImplementors = []string{"AccessTokenPayload", "Payload"}
 
-func (ec *executionContext) _AccessTokenPayload(ctx context.Context, sel ast.SelectionSet, obj *AccessTokenPayload) graphql.Marshaler {
+func (ec *executionContext) executed_AccessTokenPayload(ctx context.Context, sel ast.SelectionSet, obj *AccessTokenPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, accessTokenPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -25302,7 +25302,7 @@ func (ec *executionContext) _AccessTokenPayload(ctx context.Context, sel ast.Sel
 
 var accountImplementors = []string{"Account", "Node"}
 
-func (ec *executionContext) _Account(ctx context.Context, sel ast.SelectionSet, obj *graph.Account) graphql.Marshaler {
+func (ec *executionContext) executed_Account(ctx context.Context, sel ast.SelectionSet, obj *graph.Account) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, accountImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -25444,7 +25444,7 @@ func (ec *executionContext) _Account(ctx context.Context, sel ast.SelectionSet, 
 
 var accountConnectionImplementors = []string{"AccountConnection"}
 
-func (ec *executionContext) _AccountConnection(ctx context.Context, sel ast.SelectionSet, obj *graph.AccountConnection) graphql.Marshaler {
+func (ec *executionContext) executed_AccountConnection(ctx context.Context, sel ast.SelectionSet, obj *graph.AccountConnection) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, accountConnectionImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -25492,7 +25492,7 @@ func (ec *executionContext) _AccountConnection(ctx context.Context, sel ast.Sele
 
 var accountEdgeImplementors = []string{"AccountEdge"}
 
-func (ec *executionContext) _AccountEdge(ctx context.Context, sel ast.SelectionSet, obj *graph.AccountEdge) graphql.Marshaler {
+func (ec *executionContext) executed_AccountEdge(ctx context.Context, sel ast.SelectionSet, obj *graph.AccountEdge) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, accountEdgeImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -25530,7 +25530,7 @@ func (ec *executionContext) _AccountEdge(ctx context.Context, sel ast.SelectionS
 
 var accountLimitsImplementors = []string{"AccountLimits"}
 
-func (ec *executionContext) _AccountLimits(ctx context.Context, sel ast.SelectionSet, obj *graph.Account) graphql.Marshaler {
+func (ec *executionContext) executed_AccountLimits(ctx context.Context, sel ast.SelectionSet, obj *graph.Account) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, accountLimitsImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -25573,7 +25573,7 @@ func (ec *executionContext) _AccountLimits(ctx context.Context, sel ast.Selectio
 
 var accountPayloadImplementors = []string{"AccountPayload", "Payload"}
 
-func (ec *executionContext) _AccountPayload(ctx context.Context, sel ast.SelectionSet, obj *AccountPayload) graphql.Marshaler {
+func (ec *executionContext) executed_AccountPayload(ctx context.Context, sel ast.SelectionSet, obj *AccountPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, accountPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -25611,7 +25611,7 @@ func (ec *executionContext) _AccountPayload(ctx context.Context, sel ast.Selecti
 
 var apiKeyImplementors = []string{"ApiKey", "Node"}
 
-func (ec *executionContext) _ApiKey(ctx context.Context, sel ast.SelectionSet, obj *graph.ApiKey) graphql.Marshaler {
+func (ec *executionContext) executed_ApiKey(ctx context.Context, sel ast.SelectionSet, obj *graph.ApiKey) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, apiKeyImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -25742,7 +25742,7 @@ func (ec *executionContext) _ApiKey(ctx context.Context, sel ast.SelectionSet, o
 
 var apiKeyConnectionImplementors = []string{"ApiKeyConnection"}
 
-func (ec *executionContext) _ApiKeyConnection(ctx context.Context, sel ast.SelectionSet, obj *graph.ApiKeyConnection) graphql.Marshaler {
+func (ec *executionContext) executed_ApiKeyConnection(ctx context.Context, sel ast.SelectionSet, obj *graph.ApiKeyConnection) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, apiKeyConnectionImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -25790,7 +25790,7 @@ func (ec *executionContext) _ApiKeyConnection(ctx context.Context, sel ast.Selec
 
 var apiKeyEdgeImplementors = []string{"ApiKeyEdge"}
 
-func (ec *executionContext) _ApiKeyEdge(ctx context.Context, sel ast.SelectionSet, obj *graph.ApiKeyEdge) graphql.Marshaler {
+func (ec *executionContext) executed_ApiKeyEdge(ctx context.Context, sel ast.SelectionSet, obj *graph.ApiKeyEdge) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, apiKeyEdgeImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -25828,7 +25828,7 @@ func (ec *executionContext) _ApiKeyEdge(ctx context.Context, sel ast.SelectionSe
 
 var apiKeyPayloadImplementors = []string{"ApiKeyPayload", "Payload"}
 
-func (ec *executionContext) _ApiKeyPayload(ctx context.Context, sel ast.SelectionSet, obj *APIKeyPayload) graphql.Marshaler {
+func (ec *executionContext) executed_ApiKeyPayload(ctx context.Context, sel ast.SelectionSet, obj *APIKeyPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, apiKeyPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -25866,7 +25866,7 @@ func (ec *executionContext) _ApiKeyPayload(ctx context.Context, sel ast.Selectio
 
 var apiKeyVerificationImplementors = []string{"ApiKeyVerification"}
 
-func (ec *executionContext) _ApiKeyVerification(ctx context.Context, sel ast.SelectionSet, obj *graph.ApiKeyVerification) graphql.Marshaler {
+func (ec *executionContext) executed_ApiKeyVerification(ctx context.Context, sel ast.SelectionSet, obj *graph.ApiKeyVerification) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, apiKeyVerificationImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -25909,7 +25909,7 @@ func (ec *executionContext) _ApiKeyVerification(ctx context.Context, sel ast.Sel
 
 var auditChangeImplementors = []string{"AuditChange"}
 
-func (ec *executionContext) _AuditChange(ctx context.Context, sel ast.SelectionSet, obj *graph.AuditChange) graphql.Marshaler {
+func (ec *executionContext) executed_AuditChange(ctx context.Context, sel ast.SelectionSet, obj *graph.AuditChange) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, auditChangeImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -25952,7 +25952,7 @@ func (ec *executionContext) _AuditChange(ctx context.Context, sel ast.SelectionS
 
 var auditEventImplementors = []string{"AuditEvent", "Node"}
 
-func (ec *executionContext) _AuditEvent(ctx context.Context, sel ast.SelectionSet, obj *graph.AuditEvent) graphql.Marshaler {
+func (ec *executionContext) executed_AuditEvent(ctx context.Context, sel ast.SelectionSet, obj *graph.AuditEvent) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, auditEventImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -26046,7 +26046,7 @@ func (ec *executionContext) _AuditEvent(ctx context.Context, sel ast.SelectionSe
 
 var auditEventConnectionImplementors = []string{"AuditEventConnection"}
 
-func (ec *executionContext) _AuditEventConnection(ctx context.Context, sel ast.SelectionSet, obj *graph.AuditEventConnection) graphql.Marshaler {
+func (ec *executionContext) executed_AuditEventConnection(ctx context.Context, sel ast.SelectionSet, obj *graph.AuditEventConnection) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, auditEventConnectionImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -26089,7 +26089,7 @@ func (ec *executionContext) _AuditEventConnection(ctx context.Context, sel ast.S
 
 var auditEventEdgeImplementors = []string{"AuditEventEdge"}
 
-func (ec *executionContext) _AuditEventEdge(ctx context.Context, sel ast.SelectionSet, obj *graph.AuditEventEdge) graphql.Marshaler {
+func (ec *executionContext) executed_AuditEventEdge(ctx context.Context, sel ast.SelectionSet, obj *graph.AuditEventEdge) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, auditEventEdgeImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -26127,7 +26127,7 @@ func (ec *executionContext) _AuditEventEdge(ctx context.Context, sel ast.Selecti
 
 var changePasswordPayloadImplementors = []string{"ChangePasswordPayload", "Payload"}
 
-func (ec *executionContext) _ChangePasswordPayload(ctx context.Context, sel ast.SelectionSet, obj *ChangePasswordPayload) graphql.Marshaler {
+func (ec *executionContext) executed_ChangePasswordPayload(ctx context.Context, sel ast.SelectionSet, obj *ChangePasswordPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, changePasswordPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -26165,7 +26165,7 @@ func (ec *executionContext) _ChangePasswordPayload(ctx context.Context, sel ast.
 
 var createAccessTokenPayloadImplementors = []string{"CreateAccessTokenPayload", "Payload"}
 
-func (ec *executionContext) _CreateAccessTokenPayload(ctx context.Context, sel ast.SelectionSet, obj *CreateAccessTokenPayload) graphql.Marshaler {
+func (ec *executionContext) executed_CreateAccessTokenPayload(ctx context.Context, sel ast.SelectionSet, obj *CreateAccessTokenPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, createAccessTokenPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -26208,7 +26208,7 @@ func (ec *executionContext) _CreateAccessTokenPayload(ctx context.Context, sel a
 
 var createAccountPayloadImplementors = []string{"CreateAccountPayload", "Payload"}
 
-func (ec *executionContext) _CreateAccountPayload(ctx context.Context, sel ast.SelectionSet, obj *CreateAccountPayload) graphql.Marshaler {
+func (ec *executionContext) executed_CreateAccountPayload(ctx context.Context, sel ast.SelectionSet, obj *CreateAccountPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, createAccountPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -26256,7 +26256,7 @@ func (ec *executionContext) _CreateAccountPayload(ctx context.Context, sel ast.S
 
 var createApiKeyPayloadImplementors = []string{"CreateApiKeyPayload", "Payload"}
 
-func (ec *executionContext) _CreateApiKeyPayload(ctx context.Context, sel ast.SelectionSet, obj *CreateAPIKeyPayload) graphql.Marshaler {
+func (ec *executionContext) executed_CreateApiKeyPayload(ctx context.Context, sel ast.SelectionSet, obj *CreateAPIKeyPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, createApiKeyPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -26299,7 +26299,7 @@ func (ec *executionContext) _CreateApiKeyPayload(ctx context.Context, sel ast.Se
 
 var defineProductPayloadImplementors = []string{"DefineProductPayload", "Payload"}
 
-func (ec *executionContext) _DefineProductPayload(ctx context.Context, sel ast.SelectionSet, obj *DefineProductPayload) graphql.Marshaler {
+func (ec *executionContext) executed_DefineProductPayload(ctx context.Context, sel ast.SelectionSet, obj *DefineProductPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, defineProductPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -26337,7 +26337,7 @@ func (ec *executionContext) _DefineProductPayload(ctx context.Context, sel ast.S
 
 var deleteUnitPayloadImplementors = []string{"DeleteUnitPayload", "Payload"}
 
-func (ec *executionContext) _DeleteUnitPayload(ctx context.Context, sel ast.SelectionSet, obj *DeleteUnitPayload) graphql.Marshaler {
+func (ec *executionContext) executed_DeleteUnitPayload(ctx context.Context, sel ast.SelectionSet, obj *DeleteUnitPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, deleteUnitPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -26375,7 +26375,7 @@ func (ec *executionContext) _DeleteUnitPayload(ctx context.Context, sel ast.Sele
 
 var generalErrorImplementors = []string{"GeneralError", "UserError"}
 
-func (ec *executionContext) _GeneralError(ctx context.Context, sel ast.SelectionSet, obj *graph.GeneralError) graphql.Marshaler {
+func (ec *executionContext) executed_GeneralError(ctx context.Context, sel ast.SelectionSet, obj *graph.GeneralError) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, generalErrorImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -26418,7 +26418,7 @@ func (ec *executionContext) _GeneralError(ctx context.Context, sel ast.Selection
 
 var grantImplementors = []string{"Grant", "Node"}
 
-func (ec *executionContext) _Grant(ctx context.Context, sel ast.SelectionSet, obj *graph.Grant) graphql.Marshaler {
+func (ec *executionContext) executed_Grant(ctx context.Context, sel ast.SelectionSet, obj *graph.Grant) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, grantImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -26499,7 +26499,7 @@ func (ec *executionContext) _Grant(ctx context.Context, sel ast.SelectionSet, ob
 
 var grantChangeImplementors = []string{"GrantChange"}
 
-func (ec *executionContext) _GrantChange(ctx context.Context, sel ast.SelectionSet, obj *graph.GrantChange) graphql.Marshaler {
+func (ec *executionContext) executed_GrantChange(ctx context.Context, sel ast.SelectionSet, obj *graph.GrantChange) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, grantChangeImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -26557,7 +26557,7 @@ func (ec *executionContext) _GrantChange(ctx context.Context, sel ast.SelectionS
 
 var grantChangeConnectionImplementors = []string{"GrantChangeConnection"}
 
-func (ec *executionContext) _GrantChangeConnection(ctx context.Context, sel ast.SelectionSet, obj *graph.GrantChangeConnection) graphql.Marshaler {
+func (ec *executionContext) executed_GrantChangeConnection(ctx context.Context, sel ast.SelectionSet, obj *graph.GrantChangeConnection) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, grantChangeConnectionImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -26600,7 +26600,7 @@ func (ec *executionContext) _GrantChangeConnection(ctx context.Context, sel ast.
 
 var grantChangeEdgeImplementors = []string{"GrantChangeEdge"}
 
-func (ec *executionContext) _GrantChangeEdge(ctx context.Context, sel ast.SelectionSet, obj *graph.GrantChangeEdge) graphql.Marshaler {
+func (ec *executionContext) executed_GrantChangeEdge(ctx context.Context, sel ast.SelectionSet, obj *graph.GrantChangeEdge) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, grantChangeEdgeImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -26638,7 +26638,7 @@ func (ec *executionContext) _GrantChangeEdge(ctx context.Context, sel ast.Select
 
 var grantChangedEventImplementors = []string{"GrantChangedEvent"}
 
-func (ec *executionContext) _GrantChangedEvent(ctx context.Context, sel ast.SelectionSet, obj *graph.GrantChangedEvent) graphql.Marshaler {
+func (ec *executionContext) executed_GrantChangedEvent(ctx context.Context, sel ast.SelectionSet, obj *graph.GrantChangedEvent) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, grantChangedEventImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -26691,7 +26691,7 @@ func (ec *executionContext) _GrantChangedEvent(ctx context.Context, sel ast.Sele
 
 var grantConnectionImplementors = []string{"GrantConnection"}
 
-func (ec *executionContext) _GrantConnection(ctx context.Context, sel ast.SelectionSet, obj *graph.GrantConnection) graphql.Marshaler {
+func (ec *executionContext) executed_GrantConnection(ctx context.Context, sel ast.SelectionSet, obj *graph.GrantConnection) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, grantConnectionImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -26739,7 +26739,7 @@ func (ec *executionContext) _GrantConnection(ctx context.Context, sel ast.Select
 
 var grantEdgeImplementors = []string{"GrantEdge"}
 
-func (ec *executionContext) _GrantEdge(ctx context.Context, sel ast.SelectionSet, obj *graph.GrantEdge) graphql.Marshaler {
+func (ec *executionContext) executed_GrantEdge(ctx context.Context, sel ast.SelectionSet, obj *graph.GrantEdge) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, grantEdgeImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -26777,7 +26777,7 @@ func (ec *executionContext) _GrantEdge(ctx context.Context, sel ast.SelectionSet
 
 var grantOperationPayloadImplementors = []string{"GrantOperationPayload", "Payload"}
 
-func (ec *executionContext) _GrantOperationPayload(ctx context.Context, sel ast.SelectionSet, obj *GrantOperationPayload) graphql.Marshaler {
+func (ec *executionContext) executed_GrantOperationPayload(ctx context.Context, sel ast.SelectionSet, obj *GrantOperationPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, grantOperationPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -26830,7 +26830,7 @@ func (ec *executionContext) _GrantOperationPayload(ctx context.Context, sel ast.
 
 var ingestUsagePayloadImplementors = []string{"IngestUsagePayload", "Payload"}
 
-func (ec *executionContext) _IngestUsagePayload(ctx context.Context, sel ast.SelectionSet, obj *IngestUsagePayload) graphql.Marshaler {
+func (ec *executionContext) executed_IngestUsagePayload(ctx context.Context, sel ast.SelectionSet, obj *IngestUsagePayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, ingestUsagePayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -26878,7 +26878,7 @@ func (ec *executionContext) _IngestUsagePayload(ctx context.Context, sel ast.Sel
 
 var invitationImplementors = []string{"Invitation", "Node"}
 
-func (ec *executionContext) _Invitation(ctx context.Context, sel ast.SelectionSet, obj *graph.Invitation) graphql.Marshaler {
+func (ec *executionContext) executed_Invitation(ctx context.Context, sel ast.SelectionSet, obj *graph.Invitation) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, invitationImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -26951,7 +26951,7 @@ func (ec *executionContext) _Invitation(ctx context.Context, sel ast.SelectionSe
 
 var invitationConnectionImplementors = []string{"InvitationConnection"}
 
-func (ec *executionContext) _InvitationConnection(ctx context.Context, sel ast.SelectionSet, obj *graph.InvitationConnection) graphql.Marshaler {
+func (ec *executionContext) executed_InvitationConnection(ctx context.Context, sel ast.SelectionSet, obj *graph.InvitationConnection) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, invitationConnectionImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -26999,7 +26999,7 @@ func (ec *executionContext) _InvitationConnection(ctx context.Context, sel ast.S
 
 var invitationEdgeImplementors = []string{"InvitationEdge"}
 
-func (ec *executionContext) _InvitationEdge(ctx context.Context, sel ast.SelectionSet, obj *graph.InvitationEdge) graphql.Marshaler {
+func (ec *executionContext) executed_InvitationEdge(ctx context.Context, sel ast.SelectionSet, obj *graph.InvitationEdge) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, invitationEdgeImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -27037,7 +27037,7 @@ func (ec *executionContext) _InvitationEdge(ctx context.Context, sel ast.Selecti
 
 var invitationPayloadImplementors = []string{"InvitationPayload", "Payload"}
 
-func (ec *executionContext) _InvitationPayload(ctx context.Context, sel ast.SelectionSet, obj *InvitationPayload) graphql.Marshaler {
+func (ec *executionContext) executed_InvitationPayload(ctx context.Context, sel ast.SelectionSet, obj *InvitationPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, invitationPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -27075,7 +27075,7 @@ func (ec *executionContext) _InvitationPayload(ctx context.Context, sel ast.Sele
 
 var invitationPreviewImplementors = []string{"InvitationPreview"}
 
-func (ec *executionContext) _InvitationPreview(ctx context.Context, sel ast.SelectionSet, obj *graph.InvitationPreview) graphql.Marshaler {
+func (ec *executionContext) executed_InvitationPreview(ctx context.Context, sel ast.SelectionSet, obj *graph.InvitationPreview) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, invitationPreviewImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -27123,7 +27123,7 @@ func (ec *executionContext) _InvitationPreview(ctx context.Context, sel ast.Sele
 
 var inviteUserPayloadImplementors = []string{"InviteUserPayload", "Payload"}
 
-func (ec *executionContext) _InviteUserPayload(ctx context.Context, sel ast.SelectionSet, obj *InviteUserPayload) graphql.Marshaler {
+func (ec *executionContext) executed_InviteUserPayload(ctx context.Context, sel ast.SelectionSet, obj *InviteUserPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, inviteUserPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -27166,7 +27166,7 @@ func (ec *executionContext) _InviteUserPayload(ctx context.Context, sel ast.Sele
 
 var keyRequestImplementors = []string{"KeyRequest", "Node"}
 
-func (ec *executionContext) _KeyRequest(ctx context.Context, sel ast.SelectionSet, obj *graph.KeyRequest) graphql.Marshaler {
+func (ec *executionContext) executed_KeyRequest(ctx context.Context, sel ast.SelectionSet, obj *graph.KeyRequest) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, keyRequestImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -27254,7 +27254,7 @@ func (ec *executionContext) _KeyRequest(ctx context.Context, sel ast.SelectionSe
 
 var keyRequestConnectionImplementors = []string{"KeyRequestConnection"}
 
-func (ec *executionContext) _KeyRequestConnection(ctx context.Context, sel ast.SelectionSet, obj *graph.KeyRequestConnection) graphql.Marshaler {
+func (ec *executionContext) executed_KeyRequestConnection(ctx context.Context, sel ast.SelectionSet, obj *graph.KeyRequestConnection) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, keyRequestConnectionImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -27302,7 +27302,7 @@ func (ec *executionContext) _KeyRequestConnection(ctx context.Context, sel ast.S
 
 var keyRequestEdgeImplementors = []string{"KeyRequestEdge"}
 
-func (ec *executionContext) _KeyRequestEdge(ctx context.Context, sel ast.SelectionSet, obj *graph.KeyRequestEdge) graphql.Marshaler {
+func (ec *executionContext) executed_KeyRequestEdge(ctx context.Context, sel ast.SelectionSet, obj *graph.KeyRequestEdge) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, keyRequestEdgeImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -27340,7 +27340,7 @@ func (ec *executionContext) _KeyRequestEdge(ctx context.Context, sel ast.Selecti
 
 var keyRequestPayloadImplementors = []string{"KeyRequestPayload", "Payload"}
 
-func (ec *executionContext) _KeyRequestPayload(ctx context.Context, sel ast.SelectionSet, obj *KeyRequestPayload) graphql.Marshaler {
+func (ec *executionContext) executed_KeyRequestPayload(ctx context.Context, sel ast.SelectionSet, obj *KeyRequestPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, keyRequestPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -27378,7 +27378,7 @@ func (ec *executionContext) _KeyRequestPayload(ctx context.Context, sel ast.Sele
 
 var keyToggledEventImplementors = []string{"KeyToggledEvent"}
 
-func (ec *executionContext) _KeyToggledEvent(ctx context.Context, sel ast.SelectionSet, obj *graph.KeyToggledEvent) graphql.Marshaler {
+func (ec *executionContext) executed_KeyToggledEvent(ctx context.Context, sel ast.SelectionSet, obj *graph.KeyToggledEvent) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, keyToggledEventImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -27421,7 +27421,7 @@ func (ec *executionContext) _KeyToggledEvent(ctx context.Context, sel ast.Select
 
 var limitErrorImplementors = []string{"LimitError", "UserError"}
 
-func (ec *executionContext) _LimitError(ctx context.Context, sel ast.SelectionSet, obj *graph.LimitError) graphql.Marshaler {
+func (ec *executionContext) executed_LimitError(ctx context.Context, sel ast.SelectionSet, obj *graph.LimitError) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, limitErrorImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -27469,7 +27469,7 @@ func (ec *executionContext) _LimitError(ctx context.Context, sel ast.SelectionSe
 
 var membershipImplementors = []string{"Membership"}
 
-func (ec *executionContext) _Membership(ctx context.Context, sel ast.SelectionSet, obj *graph.Membership) graphql.Marshaler {
+func (ec *executionContext) executed_Membership(ctx context.Context, sel ast.SelectionSet, obj *graph.Membership) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, membershipImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -27517,7 +27517,7 @@ func (ec *executionContext) _Membership(ctx context.Context, sel ast.SelectionSe
 
 var moneyImplementors = []string{"Money"}
 
-func (ec *executionContext) _Money(ctx context.Context, sel ast.SelectionSet, obj *graph.Money) graphql.Marshaler {
+func (ec *executionContext) executed_Money(ctx context.Context, sel ast.SelectionSet, obj *graph.Money) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, moneyImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -27892,7 +27892,7 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 
 var operatorImplementors = []string{"Operator", "Actor"}
 
-func (ec *executionContext) _Operator(ctx context.Context, sel ast.SelectionSet, obj *graph.Operator) graphql.Marshaler {
+func (ec *executionContext) executed_Operator(ctx context.Context, sel ast.SelectionSet, obj *graph.Operator) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, operatorImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -27930,7 +27930,7 @@ func (ec *executionContext) _Operator(ctx context.Context, sel ast.SelectionSet,
 
 var pageInfoImplementors = []string{"PageInfo"}
 
-func (ec *executionContext) _PageInfo(ctx context.Context, sel ast.SelectionSet, obj *graph.PageInfo) graphql.Marshaler {
+func (ec *executionContext) executed_PageInfo(ctx context.Context, sel ast.SelectionSet, obj *graph.PageInfo) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, pageInfoImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -27978,7 +27978,7 @@ func (ec *executionContext) _PageInfo(ctx context.Context, sel ast.SelectionSet,
 
 var productImplementors = []string{"Product"}
 
-func (ec *executionContext) _Product(ctx context.Context, sel ast.SelectionSet, obj *graph.Product) graphql.Marshaler {
+func (ec *executionContext) executed_Product(ctx context.Context, sel ast.SelectionSet, obj *graph.Product) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, productImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -28137,7 +28137,7 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 
 var rateLimitImplementors = []string{"RateLimit"}
 
-func (ec *executionContext) _RateLimit(ctx context.Context, sel ast.SelectionSet, obj *graph.RateLimit) graphql.Marshaler {
+func (ec *executionContext) executed_RateLimit(ctx context.Context, sel ast.SelectionSet, obj *graph.RateLimit) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, rateLimitImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -28185,7 +28185,7 @@ func (ec *executionContext) _RateLimit(ctx context.Context, sel ast.SelectionSet
 
 var removeUsageThresholdPayloadImplementors = []string{"RemoveUsageThresholdPayload", "Payload"}
 
-func (ec *executionContext) _RemoveUsageThresholdPayload(ctx context.Context, sel ast.SelectionSet, obj *RemoveUsageThresholdPayload) graphql.Marshaler {
+func (ec *executionContext) executed_RemoveUsageThresholdPayload(ctx context.Context, sel ast.SelectionSet, obj *RemoveUsageThresholdPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, removeUsageThresholdPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -28223,7 +28223,7 @@ func (ec *executionContext) _RemoveUsageThresholdPayload(ctx context.Context, se
 
 var removeUserPayloadImplementors = []string{"RemoveUserPayload", "Payload"}
 
-func (ec *executionContext) _RemoveUserPayload(ctx context.Context, sel ast.SelectionSet, obj *RemoveUserPayload) graphql.Marshaler {
+func (ec *executionContext) executed_RemoveUserPayload(ctx context.Context, sel ast.SelectionSet, obj *RemoveUserPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, removeUserPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -28261,7 +28261,7 @@ func (ec *executionContext) _RemoveUserPayload(ctx context.Context, sel ast.Sele
 
 var requestPasswordResetPayloadImplementors = []string{"RequestPasswordResetPayload", "Payload"}
 
-func (ec *executionContext) _RequestPasswordResetPayload(ctx context.Context, sel ast.SelectionSet, obj *RequestPasswordResetPayload) graphql.Marshaler {
+func (ec *executionContext) executed_RequestPasswordResetPayload(ctx context.Context, sel ast.SelectionSet, obj *RequestPasswordResetPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, requestPasswordResetPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -28294,7 +28294,7 @@ func (ec *executionContext) _RequestPasswordResetPayload(ctx context.Context, se
 
 var resetPasswordPayloadImplementors = []string{"ResetPasswordPayload", "Payload"}
 
-func (ec *executionContext) _ResetPasswordPayload(ctx context.Context, sel ast.SelectionSet, obj *ResetPasswordPayload) graphql.Marshaler {
+func (ec *executionContext) executed_ResetPasswordPayload(ctx context.Context, sel ast.SelectionSet, obj *ResetPasswordPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, resetPasswordPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -28327,7 +28327,7 @@ func (ec *executionContext) _ResetPasswordPayload(ctx context.Context, sel ast.S
 
 var revokeSessionPayloadImplementors = []string{"RevokeSessionPayload", "Payload"}
 
-func (ec *executionContext) _RevokeSessionPayload(ctx context.Context, sel ast.SelectionSet, obj *RevokeSessionPayload) graphql.Marshaler {
+func (ec *executionContext) executed_RevokeSessionPayload(ctx context.Context, sel ast.SelectionSet, obj *RevokeSessionPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, revokeSessionPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -28365,7 +28365,7 @@ func (ec *executionContext) _RevokeSessionPayload(ctx context.Context, sel ast.S
 
 var rotateApiKeySecretPayloadImplementors = []string{"RotateApiKeySecretPayload", "Payload"}
 
-func (ec *executionContext) _RotateApiKeySecretPayload(ctx context.Context, sel ast.SelectionSet, obj *RotateAPIKeySecretPayload) graphql.Marshaler {
+func (ec *executionContext) executed_RotateApiKeySecretPayload(ctx context.Context, sel ast.SelectionSet, obj *RotateAPIKeySecretPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, rotateApiKeySecretPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -28408,7 +28408,7 @@ func (ec *executionContext) _RotateApiKeySecretPayload(ctx context.Context, sel 
 
 var serverInfoImplementors = []string{"ServerInfo"}
 
-func (ec *executionContext) _ServerInfo(ctx context.Context, sel ast.SelectionSet, obj *ServerInfo) graphql.Marshaler {
+func (ec *executionContext) executed_ServerInfo(ctx context.Context, sel ast.SelectionSet, obj *ServerInfo) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, serverInfoImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -28451,7 +28451,7 @@ func (ec *executionContext) _ServerInfo(ctx context.Context, sel ast.SelectionSe
 
 var sessionImplementors = []string{"Session"}
 
-func (ec *executionContext) _Session(ctx context.Context, sel ast.SelectionSet, obj *graph.Session) graphql.Marshaler {
+func (ec *executionContext) executed_Session(ctx context.Context, sel ast.SelectionSet, obj *graph.Session) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, sessionImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -28514,7 +28514,7 @@ func (ec *executionContext) _Session(ctx context.Context, sel ast.SelectionSet, 
 
 var setGrantPayloadImplementors = []string{"SetGrantPayload", "Payload"}
 
-func (ec *executionContext) _SetGrantPayload(ctx context.Context, sel ast.SelectionSet, obj *SetGrantPayload) graphql.Marshaler {
+func (ec *executionContext) executed_SetGrantPayload(ctx context.Context, sel ast.SelectionSet, obj *SetGrantPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, setGrantPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -28552,7 +28552,7 @@ func (ec *executionContext) _SetGrantPayload(ctx context.Context, sel ast.Select
 
 var setGrantsPayloadImplementors = []string{"SetGrantsPayload", "Payload"}
 
-func (ec *executionContext) _SetGrantsPayload(ctx context.Context, sel ast.SelectionSet, obj *SetGrantsPayload) graphql.Marshaler {
+func (ec *executionContext) executed_SetGrantsPayload(ctx context.Context, sel ast.SelectionSet, obj *SetGrantsPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, setGrantsPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -28595,7 +28595,7 @@ func (ec *executionContext) _SetGrantsPayload(ctx context.Context, sel ast.Selec
 
 var setUnitGrantPayloadImplementors = []string{"SetUnitGrantPayload", "Payload"}
 
-func (ec *executionContext) _SetUnitGrantPayload(ctx context.Context, sel ast.SelectionSet, obj *SetUnitGrantPayload) graphql.Marshaler {
+func (ec *executionContext) executed_SetUnitGrantPayload(ctx context.Context, sel ast.SelectionSet, obj *SetUnitGrantPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, setUnitGrantPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -28638,7 +28638,7 @@ func (ec *executionContext) _SetUnitGrantPayload(ctx context.Context, sel ast.Se
 
 var setUsageThresholdPayloadImplementors = []string{"SetUsageThresholdPayload", "Payload"}
 
-func (ec *executionContext) _SetUsageThresholdPayload(ctx context.Context, sel ast.SelectionSet, obj *SetUsageThresholdPayload) graphql.Marshaler {
+func (ec *executionContext) executed_SetUsageThresholdPayload(ctx context.Context, sel ast.SelectionSet, obj *SetUsageThresholdPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, setUsageThresholdPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -28676,7 +28676,7 @@ func (ec *executionContext) _SetUsageThresholdPayload(ctx context.Context, sel a
 
 var signInPayloadImplementors = []string{"SignInPayload", "Payload"}
 
-func (ec *executionContext) _SignInPayload(ctx context.Context, sel ast.SelectionSet, obj *SignInPayload) graphql.Marshaler {
+func (ec *executionContext) executed_SignInPayload(ctx context.Context, sel ast.SelectionSet, obj *SignInPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, signInPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -28724,7 +28724,7 @@ func (ec *executionContext) _SignInPayload(ctx context.Context, sel ast.Selectio
 
 var signOutPayloadImplementors = []string{"SignOutPayload", "Payload"}
 
-func (ec *executionContext) _SignOutPayload(ctx context.Context, sel ast.SelectionSet, obj *SignOutPayload) graphql.Marshaler {
+func (ec *executionContext) executed_SignOutPayload(ctx context.Context, sel ast.SelectionSet, obj *SignOutPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, signOutPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -28786,7 +28786,7 @@ func (ec *executionContext) _Subscription(ctx context.Context, sel ast.Selection
 
 var transferOwnershipPayloadImplementors = []string{"TransferOwnershipPayload", "Payload"}
 
-func (ec *executionContext) _TransferOwnershipPayload(ctx context.Context, sel ast.SelectionSet, obj *TransferOwnershipPayload) graphql.Marshaler {
+func (ec *executionContext) executed_TransferOwnershipPayload(ctx context.Context, sel ast.SelectionSet, obj *TransferOwnershipPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, transferOwnershipPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -28824,7 +28824,7 @@ func (ec *executionContext) _TransferOwnershipPayload(ctx context.Context, sel a
 
 var unitImplementors = []string{"Unit", "Node"}
 
-func (ec *executionContext) _Unit(ctx context.Context, sel ast.SelectionSet, obj *graph.Unit) graphql.Marshaler {
+func (ec *executionContext) executed_Unit(ctx context.Context, sel ast.SelectionSet, obj *graph.Unit) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, unitImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -28925,7 +28925,7 @@ func (ec *executionContext) _Unit(ctx context.Context, sel ast.SelectionSet, obj
 
 var unitConnectionImplementors = []string{"UnitConnection"}
 
-func (ec *executionContext) _UnitConnection(ctx context.Context, sel ast.SelectionSet, obj *graph.UnitConnection) graphql.Marshaler {
+func (ec *executionContext) executed_UnitConnection(ctx context.Context, sel ast.SelectionSet, obj *graph.UnitConnection) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, unitConnectionImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -28973,7 +28973,7 @@ func (ec *executionContext) _UnitConnection(ctx context.Context, sel ast.Selecti
 
 var unitEdgeImplementors = []string{"UnitEdge"}
 
-func (ec *executionContext) _UnitEdge(ctx context.Context, sel ast.SelectionSet, obj *graph.UnitEdge) graphql.Marshaler {
+func (ec *executionContext) executed_UnitEdge(ctx context.Context, sel ast.SelectionSet, obj *graph.UnitEdge) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, unitEdgeImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -29011,7 +29011,7 @@ func (ec *executionContext) _UnitEdge(ctx context.Context, sel ast.SelectionSet,
 
 var unitGrantImplementors = []string{"UnitGrant", "Node"}
 
-func (ec *executionContext) _UnitGrant(ctx context.Context, sel ast.SelectionSet, obj *graph.UnitGrant) graphql.Marshaler {
+func (ec *executionContext) executed_UnitGrant(ctx context.Context, sel ast.SelectionSet, obj *graph.UnitGrant) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, unitGrantImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -29064,7 +29064,7 @@ func (ec *executionContext) _UnitGrant(ctx context.Context, sel ast.SelectionSet
 
 var unitPayloadImplementors = []string{"UnitPayload", "Payload"}
 
-func (ec *executionContext) _UnitPayload(ctx context.Context, sel ast.SelectionSet, obj *UnitPayload) graphql.Marshaler {
+func (ec *executionContext) executed_UnitPayload(ctx context.Context, sel ast.SelectionSet, obj *UnitPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, unitPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -29107,7 +29107,7 @@ func (ec *executionContext) _UnitPayload(ctx context.Context, sel ast.SelectionS
 
 var updateProfilePayloadImplementors = []string{"UpdateProfilePayload", "Payload"}
 
-func (ec *executionContext) _UpdateProfilePayload(ctx context.Context, sel ast.SelectionSet, obj *UpdateProfilePayload) graphql.Marshaler {
+func (ec *executionContext) executed_UpdateProfilePayload(ctx context.Context, sel ast.SelectionSet, obj *UpdateProfilePayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, updateProfilePayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -29145,7 +29145,7 @@ func (ec *executionContext) _UpdateProfilePayload(ctx context.Context, sel ast.S
 
 var usageAddedEventImplementors = []string{"UsageAddedEvent"}
 
-func (ec *executionContext) _UsageAddedEvent(ctx context.Context, sel ast.SelectionSet, obj *graph.UsageAddedEvent) graphql.Marshaler {
+func (ec *executionContext) executed_UsageAddedEvent(ctx context.Context, sel ast.SelectionSet, obj *graph.UsageAddedEvent) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, usageAddedEventImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -29193,7 +29193,7 @@ func (ec *executionContext) _UsageAddedEvent(ctx context.Context, sel ast.Select
 
 var usageDownloadImplementors = []string{"UsageDownload"}
 
-func (ec *executionContext) _UsageDownload(ctx context.Context, sel ast.SelectionSet, obj *graph.UsageDownload) graphql.Marshaler {
+func (ec *executionContext) executed_UsageDownload(ctx context.Context, sel ast.SelectionSet, obj *graph.UsageDownload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, usageDownloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -29236,7 +29236,7 @@ func (ec *executionContext) _UsageDownload(ctx context.Context, sel ast.Selectio
 
 var usageRecordImplementors = []string{"UsageRecord", "Node"}
 
-func (ec *executionContext) _UsageRecord(ctx context.Context, sel ast.SelectionSet, obj *graph.UsageRecord) graphql.Marshaler {
+func (ec *executionContext) executed_UsageRecord(ctx context.Context, sel ast.SelectionSet, obj *graph.UsageRecord) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, usageRecordImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -29330,7 +29330,7 @@ func (ec *executionContext) _UsageRecord(ctx context.Context, sel ast.SelectionS
 
 var usageRecordConnectionImplementors = []string{"UsageRecordConnection"}
 
-func (ec *executionContext) _UsageRecordConnection(ctx context.Context, sel ast.SelectionSet, obj *graph.UsageRecordConnection) graphql.Marshaler {
+func (ec *executionContext) executed_UsageRecordConnection(ctx context.Context, sel ast.SelectionSet, obj *graph.UsageRecordConnection) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, usageRecordConnectionImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -29373,7 +29373,7 @@ func (ec *executionContext) _UsageRecordConnection(ctx context.Context, sel ast.
 
 var usageRecordEdgeImplementors = []string{"UsageRecordEdge"}
 
-func (ec *executionContext) _UsageRecordEdge(ctx context.Context, sel ast.SelectionSet, obj *graph.UsageRecordEdge) graphql.Marshaler {
+func (ec *executionContext) executed_UsageRecordEdge(ctx context.Context, sel ast.SelectionSet, obj *graph.UsageRecordEdge) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, usageRecordEdgeImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -29411,7 +29411,7 @@ func (ec *executionContext) _UsageRecordEdge(ctx context.Context, sel ast.Select
 
 var usageRefusalImplementors = []string{"UsageRefusal"}
 
-func (ec *executionContext) _UsageRefusal(ctx context.Context, sel ast.SelectionSet, obj *graph.UsageRefusal) graphql.Marshaler {
+func (ec *executionContext) executed_UsageRefusal(ctx context.Context, sel ast.SelectionSet, obj *graph.UsageRefusal) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, usageRefusalImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -29459,7 +29459,7 @@ func (ec *executionContext) _UsageRefusal(ctx context.Context, sel ast.Selection
 
 var usageReportImplementors = []string{"UsageReport"}
 
-func (ec *executionContext) _UsageReport(ctx context.Context, sel ast.SelectionSet, obj *graph.UsageReport) graphql.Marshaler {
+func (ec *executionContext) executed_UsageReport(ctx context.Context, sel ast.SelectionSet, obj *graph.UsageReport) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, usageReportImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -29517,7 +29517,7 @@ func (ec *executionContext) _UsageReport(ctx context.Context, sel ast.SelectionS
 
 var usageReportRowImplementors = []string{"UsageReportRow"}
 
-func (ec *executionContext) _UsageReportRow(ctx context.Context, sel ast.SelectionSet, obj *graph.UsageReportRow) graphql.Marshaler {
+func (ec *executionContext) executed_UsageReportRow(ctx context.Context, sel ast.SelectionSet, obj *graph.UsageReportRow) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, usageReportRowImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -29590,7 +29590,7 @@ func (ec *executionContext) _UsageReportRow(ctx context.Context, sel ast.Selecti
 
 var usageTagImplementors = []string{"UsageTag"}
 
-func (ec *executionContext) _UsageTag(ctx context.Context, sel ast.SelectionSet, obj *graph.UsageTag) graphql.Marshaler {
+func (ec *executionContext) executed_UsageTag(ctx context.Context, sel ast.SelectionSet, obj *graph.UsageTag) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, usageTagImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -29628,7 +29628,7 @@ func (ec *executionContext) _UsageTag(ctx context.Context, sel ast.SelectionSet,
 
 var usageThresholdImplementors = []string{"UsageThreshold", "Node"}
 
-func (ec *executionContext) _UsageThreshold(ctx context.Context, sel ast.SelectionSet, obj *graph.UsageThreshold) graphql.Marshaler {
+func (ec *executionContext) executed_UsageThreshold(ctx context.Context, sel ast.SelectionSet, obj *graph.UsageThreshold) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, usageThresholdImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -29706,7 +29706,7 @@ func (ec *executionContext) _UsageThreshold(ctx context.Context, sel ast.Selecti
 
 var usageTotalsImplementors = []string{"UsageTotals"}
 
-func (ec *executionContext) _UsageTotals(ctx context.Context, sel ast.SelectionSet, obj *graph.UsageTotals) graphql.Marshaler {
+func (ec *executionContext) executed_UsageTotals(ctx context.Context, sel ast.SelectionSet, obj *graph.UsageTotals) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, usageTotalsImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -29754,7 +29754,7 @@ func (ec *executionContext) _UsageTotals(ctx context.Context, sel ast.SelectionS
 
 var userImplementors = []string{"User", "Actor", "Node"}
 
-func (ec *executionContext) _User(ctx context.Context, sel ast.SelectionSet, obj *graph.User) graphql.Marshaler {
+func (ec *executionContext) executed_User(ctx context.Context, sel ast.SelectionSet, obj *graph.User) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, userImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -29845,7 +29845,7 @@ func (ec *executionContext) _User(ctx context.Context, sel ast.SelectionSet, obj
 
 var userConnectionImplementors = []string{"UserConnection"}
 
-func (ec *executionContext) _UserConnection(ctx context.Context, sel ast.SelectionSet, obj *graph.UserConnection) graphql.Marshaler {
+func (ec *executionContext) executed_UserConnection(ctx context.Context, sel ast.SelectionSet, obj *graph.UserConnection) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, userConnectionImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -29893,7 +29893,7 @@ func (ec *executionContext) _UserConnection(ctx context.Context, sel ast.Selecti
 
 var userEdgeImplementors = []string{"UserEdge"}
 
-func (ec *executionContext) _UserEdge(ctx context.Context, sel ast.SelectionSet, obj *graph.UserEdge) graphql.Marshaler {
+func (ec *executionContext) executed_UserEdge(ctx context.Context, sel ast.SelectionSet, obj *graph.UserEdge) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, userEdgeImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -29931,7 +29931,7 @@ func (ec *executionContext) _UserEdge(ctx context.Context, sel ast.SelectionSet,
 
 var userPayloadImplementors = []string{"UserPayload", "Payload"}
 
-func (ec *executionContext) _UserPayload(ctx context.Context, sel ast.SelectionSet, obj *UserPayload) graphql.Marshaler {
+func (ec *executionContext) executed_UserPayload(ctx context.Context, sel ast.SelectionSet, obj *UserPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, userPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -29969,7 +29969,7 @@ func (ec *executionContext) _UserPayload(ctx context.Context, sel ast.SelectionS
 
 var validationErrorImplementors = []string{"ValidationError", "UserError"}
 
-func (ec *executionContext) _ValidationError(ctx context.Context, sel ast.SelectionSet, obj *graph.ValidationError) graphql.Marshaler {
+func (ec *executionContext) executed_ValidationError(ctx context.Context, sel ast.SelectionSet, obj *graph.ValidationError) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, validationErrorImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -30022,7 +30022,7 @@ func (ec *executionContext) _ValidationError(ctx context.Context, sel ast.Select
 
 var viewerImplementors = []string{"Viewer"}
 
-func (ec *executionContext) _Viewer(ctx context.Context, sel ast.SelectionSet, obj *graph.Viewer) graphql.Marshaler {
+func (ec *executionContext) executed_Viewer(ctx context.Context, sel ast.SelectionSet, obj *graph.Viewer) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, viewerImplementors)
 
 	out := graphql.NewFieldSet(fields)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"grantwood/graph"
+	"grantwood/selfwriting"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/shopspring/decimal"
@@ -24,9 +25,13 @@ func bad(sentence string) error { return &graph.Error{Code: graph.BadUserInput, 
 func MarshalDateTime(t time.Time) graphql.Marshaler {
 	return graphql.WriterFunc(func(w io.Writer) {
 		var b [40]byte
-		text := append(t.UTC().AppendFormat(append(b[:0], '"'), time.RFC3339Nano), '"')
-		_, _ = w.Write(text)
+		_, _ = w.Write(AppendDateTime(b[:0], t))
 	})
+}
+
+// AppendDateTime appends what MarshalDateTime writes.
+func AppendDateTime(b []byte, t time.Time) []byte {
+	return append(t.UTC().AppendFormat(append(b, '"'), time.RFC3339Nano), '"')
 }
 
 // UnmarshalDateTime reads an instant in RFC 3339 form, cut to microseconds, which is what the database keeps.
@@ -45,6 +50,9 @@ func UnmarshalDateTime(v any) (time.Time, error) {
 // MarshalCurrencyCode writes a currency.
 func MarshalCurrencyCode(code string) graphql.Marshaler { return graphql.MarshalString(code) }
 
+// AppendCurrencyCode appends what MarshalCurrencyCode writes.
+func AppendCurrencyCode(b []byte, code string) []byte { return selfwriting.AppendString(b, code) }
+
 // UnmarshalCurrencyCode reads a currency of ISO 4217.
 func UnmarshalCurrencyCode(v any) (string, error) {
 	text, _ := v.(string)
@@ -62,6 +70,9 @@ func MarshalInt64(n int64) graphql.Marshaler {
 	})
 }
 
+// AppendInt64 appends what MarshalInt64 writes.
+func AppendInt64(b []byte, n int64) []byte { return strconv.AppendInt(b, n, 10) }
+
 // UnmarshalInt64 reads a whole number of 64 bits; text and fractions are refused.
 func UnmarshalInt64(v any) (int64, error) {
 	n, err := wholeNumber(v)
@@ -74,6 +85,11 @@ func UnmarshalInt64(v any) (int64, error) {
 // MarshalDecimal writes a decimal number as text.
 func MarshalDecimal(d decimal.Decimal) graphql.Marshaler {
 	return graphql.WriterFunc(func(w io.Writer) { _, _ = io.WriteString(w, `"`+d.String()+`"`) })
+}
+
+// AppendDecimal appends what MarshalDecimal writes.
+func AppendDecimal(b []byte, d decimal.Decimal) []byte {
+	return append(append(append(b, '"'), d.String()...), '"')
 }
 
 // UnmarshalDecimal reads a decimal number from text, or from a number as it is written.
@@ -96,6 +112,9 @@ func UnmarshalDecimal(v any) (decimal.Decimal, error) {
 
 // MarshalCountryCode writes a country.
 func MarshalCountryCode(code string) graphql.Marshaler { return graphql.MarshalString(code) }
+
+// AppendCountryCode appends what MarshalCountryCode writes.
+func AppendCountryCode(b []byte, code string) []byte { return selfwriting.AppendString(b, code) }
 
 // UnmarshalCountryCode reads the code of a country.
 func UnmarshalCountryCode(v any) (string, error) {
@@ -121,6 +140,9 @@ func UnmarshalURL(v any) (string, error) {
 
 // MarshalInt writes a whole number.
 func MarshalInt(n int) graphql.Marshaler { return graphql.MarshalInt(n) }
+
+// AppendInt appends what MarshalInt writes.
+func AppendInt(b []byte, n int) []byte { return strconv.AppendInt(b, int64(n), 10) }
 
 // UnmarshalInt reads a whole number of 32 bits; text and fractions are refused.
 func UnmarshalInt(v any) (int, error) {
@@ -150,6 +172,9 @@ func wholeNumber(v any) (int64, error) {
 // MarshalString writes text.
 func MarshalString(text string) graphql.Marshaler { return graphql.MarshalString(text) }
 
+// AppendString appends what MarshalString writes.
+func AppendString(b []byte, text string) []byte { return selfwriting.AppendString(b, text) }
+
 // UnmarshalString reads text; numbers and booleans are not taken for text. PostgreSQL keeps no NUL.
 func UnmarshalString(v any) (string, error) {
 	text, ok := v.(string)
@@ -166,6 +191,9 @@ func UnmarshalString(v any) (string, error) {
 
 // MarshalBoolean writes a truth value.
 func MarshalBoolean(b bool) graphql.Marshaler { return graphql.MarshalBoolean(b) }
+
+// AppendBoolean appends what MarshalBoolean writes.
+func AppendBoolean(b []byte, yes bool) []byte { return strconv.AppendBool(b, yes) }
 
 // UnmarshalBoolean reads a truth value; text and numbers are refused.
 func UnmarshalBoolean(v any) (bool, error) {
