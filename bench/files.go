@@ -61,6 +61,14 @@ func (b *bench) allFiles(ctx context.Context) error {
 		related(lines)
 		b.lines = append(b.lines, lines...)
 		printTable(os.Stderr, lines)
+		if b.profile == "" {
+			continue
+		}
+		whole := lines[0].elapsed / time.Duration(b.rounds)
+		err := b.profiled(f.name, 1, whole, func() error { return f.round(b, ctx, b.rounds, []line{{peer: "product"}, {peer: "limit"}}) })
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }

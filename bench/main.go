@@ -66,8 +66,8 @@ func parse(arguments []string) (settings, error) {
 		}
 		s.connections = append(s.connections, n)
 	}
-	if s.rounds < 1 || s.records < 10_000 || s.duration <= 0 {
-		return s, errors.New("give at least one round, 10,000 records, and some time")
+	if s.rounds < 1 || s.records < 20_000 || s.duration <= 0 {
+		return s, errors.New("give at least one round, 20,000 records, and some time")
 	}
 	return s, nil
 }

@@ -58,14 +58,14 @@ func measure(ctx context.Context, s settings, log *slog.Logger) (err error) {
 	if err := b.findPostgres(ctx); err != nil {
 		return err
 	}
-	if err := b.startPeers(ctx, server.DSNAs(servingRole, databaseOf(s.records))); err != nil {
-		return err
-	}
 	defer func() {
 		for _, p := range b.peers {
 			err = errors.Join(err, p.stop())
 		}
 	}()
+	if err := b.startPeers(ctx, server.DSNAs(servingRole, databaseOf(s.records))); err != nil {
+		return err
+	}
 	if err := b.setStage(ctx); err != nil {
 		return err
 	}
@@ -94,12 +94,9 @@ func (b *bench) startPeers(ctx context.Context, dsn string) error {
 	}
 	b.product, b.peers = p, []*peer{p}
 	for _, role := range []string{"limit", "gqlgen"} {
-		if roles[role] == nil {
-			continue
-		}
 		p, err := startRole(ctx, role, dsn)
 		if err != nil {
-			return errors.Join(err, b.product.stop())
+			return err
 		}
 		b.peers = append(b.peers, p)
 	}
@@ -242,7 +239,10 @@ func (b *bench) workload(ctx context.Context, w *workload, clients int) ([]line,
 	if b.profile == "" {
 		return lines, nil
 	}
-	return lines, b.profiled(ctx, w, clients)
+	return lines, b.profiled(w.name, clients, b.duration, func() error {
+		_, err := press(ctx, b.product.addr, clients, b.duration+time.Second, b.requests(b.product, w), w.shown)
+		return err
+	})
 }
 
 func (b *bench) round(ctx context.Context, p *peer, w *workload, clients int, l *line) error {
@@ -263,12 +263,12 @@ func (b *bench) round(ctx context.Context, p *peer, w *workload, clients int, l 
 	return err
 }
 
-// profiled writes a CPU profile of the product under the workload.
-func (b *bench) profiled(ctx context.Context, w *workload, clients int) (err error) {
+// profiled writes a CPU profile of the product, of so long, while it does the workload.
+func (b *bench) profiled(workload string, clients int, d time.Duration, do func() error) (err error) {
 	name := b.profile
 	if len(b.only) != 1 || len(b.connections) != 1 {
 		extension := filepath.Ext(name)
-		name = fmt.Sprintf("%s-%s-%d%s", strings.TrimSuffix(name, extension), w.name, clients, extension)
+		name = fmt.Sprintf("%s-%s-%d%s", strings.TrimSuffix(name, extension), workload, clients, extension)
 	}
 	file, err := os.Create(name)
 	if err != nil {
@@ -277,13 +277,13 @@ func (b *bench) profiled(ctx context.Context, w *workload, clients int) (err err
 	defer func() { err = errors.Join(err, file.Close()) }()
 	written := make(chan error, 1)
 	go func() {
-		res, err := http.Get(fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", b.product.admin, max(1, int(b.duration.Seconds()))))
+		res, err := http.Get(fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", b.product.admin, max(1, int(d.Seconds()))))
 		if err == nil {
 			_, err = io.Copy(file, res.Body)
 			err = errors.Join(err, res.Body.Close())
 		}
 		written <- err
 	}()
-	_, err = press(ctx, b.product.addr, clients, b.duration+time.Second, b.requests(b.product, w), w.shown)
+	err = do()
 	return errors.Join(err, <-written)
 }

@@ -255,19 +255,8 @@ func (s *seeder) others(ctx context.Context) error {
 	if err := s.exec(ctx, statement, accounts-1); err != nil {
 		return err
 	}
-	rows, err := s.pool.QueryContext(ctx, `SELECT account_id FROM accounts WHERE account_id <> $1::uuid`, s.Account.String())
+	list, err := s.accountsBut(ctx, s.Account)
 	if err != nil {
-		return err
-	}
-	var list []graph.UUID
-	for rows.Next() {
-		var id graph.UUID
-		if err := rows.Scan(&id); err != nil {
-			return err
-		}
-		list = append(list, id)
-	}
-	if err := rows.Err(); err != nil {
 		return err
 	}
 	for _, id := range list {
@@ -279,4 +268,22 @@ func (s *seeder) others(ctx context.Context) error {
 	return s.exec(ctx, `
 		INSERT INTO api_keys (account_id, key_id, key, name, kind, created_at)
 		SELECT $2::uuid, key_id, key || 'c', name, kind, created_at FROM api_keys WHERE account_id = $1::uuid`, s.Account.String(), s.Copies.String())
+}
+
+// accountsBut gives all accounts but one.
+func (s *seeder) accountsBut(ctx context.Context, one graph.UUID) ([]graph.UUID, error) {
+	rows, err := s.pool.QueryContext(ctx, `SELECT account_id FROM accounts WHERE account_id <> $1::uuid`, one.String())
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var list []graph.UUID
+	for rows.Next() {
+		var id graph.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		list = append(list, id)
+	}
+	return list, rows.Err()
 }

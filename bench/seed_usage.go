@@ -43,22 +43,14 @@ func (s *seeder) usage(ctx context.Context) error {
 	if err := s.usageOf(ctx, s.Account, s.Records, keys); err != nil {
 		return err
 	}
-	rows, err := s.pool.QueryContext(ctx, `SELECT account_id FROM accounts WHERE account_id NOT IN ($1::uuid, $2::uuid)`, s.Account.String(), s.Copies.String())
+	list, err := s.accountsBut(ctx, s.Account)
 	if err != nil {
 		return err
 	}
-	var list []graph.UUID
-	for rows.Next() {
-		var id graph.UUID
-		if err := rows.Scan(&id); err != nil {
-			return err
-		}
-		list = append(list, id)
-	}
-	if err := rows.Err(); err != nil {
-		return err
-	}
 	for _, id := range list {
+		if id == s.Copies {
+			continue
+		}
 		if err := s.usageOf(ctx, id, max(1, s.Records/10/accounts), 20); err != nil {
 			return err
 		}
