@@ -32,7 +32,8 @@ function asWritten(params: FetcherParams, options?: FetcherOpts): [FetcherParams
   } catch {
     return [{ ...params, operationName: null }, options]; // the server tells what is wrong
   }
-  const named = documentAST.definitions.some((d) => d.kind === Kind.OPERATION_DEFINITION && d.name?.value === params.operationName);
-  const operationName = named ? params.operationName : null;
+  const operations = documentAST.definitions.filter((d) => d.kind === Kind.OPERATION_DEFINITION);
+  const meant = operations.find((o) => o.name?.value === params.operationName) ?? (operations.length === 1 ? operations[0] : undefined);
+  const operationName = meant?.name?.value ?? null; // by which the library knows a subscription
   return [{ ...params, operationName }, { ...options, documentAST }];
 }

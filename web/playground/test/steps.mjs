@@ -154,10 +154,11 @@ export const steps = {
   async 'sees a grant change that is switched in another window'({ page, anotherPage, address }) {
     await example(page, /Watch grants change/);
     await until('the example is there', async () => /WatchGrants/.test(await textOf(page, 'query')));
-    const opened = page.waitForEvent('websocket');
+    const sent = []; // from the first on: the page may send before this goes on
+    const opened = page.waitForEvent('websocket', (socket) => socket.on('framesent', ({ payload }) => sent.push(String(payload))));
     await page.keyboard.press('Control+Enter');
     const socket = await opened;
-    await socket.waitForEvent('framesent', ({ payload }) => String(payload).includes('"subscribe"'));
+    await until('it is asked for', async () => sent.some((text) => text.includes('"subscribe"')));
     const other = await anotherPage();
     await other.goto(address + '/playground');
     await signedIn(other, 'Olivia Owner');
