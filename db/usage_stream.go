@@ -61,8 +61,8 @@ func (l *UsageLine) read(text []byte) error {
 	}
 	cost, err := strconv.ParseInt(string(parts[7]), 10, 64)
 	length, err2 := strconv.Atoi(string(parts[10]))
-	if err := errors.Join(err, err2); err != nil || len(parts[0]) != len(l.Key) || length > len(text) {
-		return fmt.Errorf("a record is not as it was asked for: %w", err)
+	if errors.Join(err, err2) != nil || len(parts[0]) != len(l.Key) || length > len(text) {
+		return errors.New("a record is not as it was asked for")
 	}
 	*l = UsageLine{Key: [36]byte(parts[0]), OccurredAt: parts[1], RecordedAt: parts[2], Product: parts[3], Direction: parts[4], Country: parts[5],
 		Quantity: parts[6], Cost: cost, Succeeded: string(parts[8]) == "t", Tags: parts[9], Reference: text[:length]}

@@ -124,7 +124,7 @@ func (c *Caller) endWith(e *gqlerror.Error) {
 	c.ending = e
 }
 
-// ended gives why a subscription has ended, once.
+// endedWith gives why a subscription has ended, once.
 func (c *Caller) endedWith() *gqlerror.Error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

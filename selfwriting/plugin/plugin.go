@@ -104,7 +104,7 @@ func (f field) Short() bool {
 
 func leaf(r *config.TypeReference) bool { return r.Definition.IsLeafType() }
 
-// Composite reports whether the field has a selection, Abstract whether its objects are of several types.
+// Composite reports whether the field has a selection.
 func (f field) Composite() bool { return !leaf(f.TypeReference) }
 
 // Abstract reports whether the field's objects are of several types.
