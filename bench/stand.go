@@ -96,7 +96,7 @@ func startProduct(ctx context.Context, program, dsn, adminDSN string, more []str
 		return nil, err
 	}
 	p, err := start(ctx, "product", program, func(addr string) []string {
-		return append([]string{"serve", "--addr", addr, "--admin-addr", admin, "--log-level", "warn", "--max-page", fmt.Sprint(records),
+		return append([]string{"serve", "--addr", addr, "--admin-addr", admin, "--log-level", "warn", "--database-direct", "--max-page", fmt.Sprint(records),
 			"--rate-limit", "0", "--anonymous-rate-limit", "0", "--patience", "1m", "--slow-operation", "1m", "--max-connections", fmt.Sprint(limit.Connections)}, more...)
 	}, "DATABASE_URL="+dsn, "DATABASE_ADMIN_URL="+adminDSN)
 	if err != nil {

@@ -116,7 +116,8 @@ func (db *DB) AuditEventsOf(ctx context.Context, v *graph.Viewer, account graph.
 			operationOn(v, "e.event_id", "$7 = ANY(c.user_ids)") + `) AND ` + soughtVisible(v) + `)
 			AND ($8::uuid IS NULL OR e.key_id = $8 OR e.action = 'GRANTS_CHANGED' AND ` + operationOn(v, "e.event_id", "c.key_id = $8") + `)
 			AND ($9::uuid IS NULL OR e.unit_id = $9)`,
-		id: "e.event_id",
+		id:   "e.event_id",
+		anew: true,
 		args: about(v, account, f.From, f.To, nameArray(f.Actions), objectOf(f.UserID, account, graph.KindUser),
 			objectOf(f.KeyID, account, graph.KindKey), objectOf(f.UnitID, account, graph.KindUnit)),
 	}, w, ask, func(e *eventRow) graph.Cursor { return graph.Cursor{ID: e.EventID} })

@@ -53,7 +53,7 @@ func (db *DB) countUsage(ctx context.Context, v *graph.Viewer, account graph.UUI
 		var n int64
 		c := conditions{args: about(v, account)}
 		c.usageMatches(v, account, f)
-		err := db.pool.GetContext(ctx, &n, `
+		err := db.pool.GetContext(ctx, &n, anew+`
 			SELECT count(*) FROM usage_records r
 			WHERE r.account_id = $1 AND `+usageVisible(v)+c.text, c.args...)
 		return n, fault("count usage", err)

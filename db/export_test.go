@@ -20,6 +20,17 @@ func BinaryParameters(ctx context.Context, db *DB) bool {
 // Pool gives the connections, for what no function of the package says.
 func Pool(db *DB) *sqlx.DB { return db.pool }
 
+// Anew begins statements that are not prepared, and PreparedStatements is how many are kept.
+const (
+	Anew               = anew
+	PreparedStatements = preparedStatements
+)
+
+// Transact runs do in a transaction, as changes do.
+func Transact(ctx context.Context, db *DB, do func(tx *sqlx.Tx) error) error {
+	return db.transact(ctx, "test", do)
+}
+
 // RotatesAs runs what needs ROTATE_SECRETS, as a user or an access token, and notes it in the audit trail.
 func RotatesAs(ctx context.Context, db *DB, v *graph.Viewer) error {
 	return db.changeAs(ctx, v, graph.RotateSecrets, stays, "test", func(tx *sqlx.Tx, v *graph.Viewer) error {

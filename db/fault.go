@@ -62,7 +62,8 @@ func tooSlow(err error) bool {
 
 // retriable reports whether a transaction that failed with err may succeed when it is run again.
 func retriable(err error) bool {
-	return slices.Contains([]string{"40001", "40P01"}, sqlState(err)) || errors.Is(err, errAgain)
+	_, lost := errors.AsType[lostError](err)
+	return lost || slices.Contains([]string{"40001", "40P01"}, sqlState(err)) || errors.Is(err, errAgain)
 }
 
 var (

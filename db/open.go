@@ -6,6 +6,7 @@ package db
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -27,7 +28,9 @@ import (
 
 // Config says how to reach the database.
 type Config struct {
-	URL      string       // libpq DSN for requests; a pooler in transaction mode will do
+	URL string // libpq DSN for requests; a pooler in transaction mode will do
+	// Direct says that no pooler lies between, so that statements may be prepared. Through a pooler that would give wrong answers.
+	Direct   bool
 	AdminURL string       // direct DSN of the role that owns the tables, for migrations and retention; URL when empty
 	MaxConns int          // size of the pool; 8 when zero
 	Logger   *slog.Logger // nil: slog's default
@@ -77,7 +80,7 @@ func Open(c Config) (*DB, error) {
 	if c.PasswordCost == nil {
 		c.PasswordCost = passwordCost
 	}
-	pool, err := openPoolWith(c.URL, c.MaxConns, c.Tracing)
+	pool, err := openPoolWith(c.URL, c.MaxConns, c.Direct, c.Tracing)
 	if err != nil {
 		return nil, err
 	}
@@ -118,13 +121,13 @@ func (db *DB) Ping(ctx context.Context) error {
 
 var parametersOption = regexp.MustCompile(`(?i)binary_parameters\s*=\s*'?([^'\s&]*)`)
 
-// openPool opens connections of which nothing is traced.
-func openPool(dsn string, conns int) (*sqlx.DB, error) { return openPoolWith(dsn, conns, nil) }
+// openPool opens connections where nothing is prepared or traced.
+func openPool(dsn string, conns int) (*sqlx.DB, error) { return openPoolWith(dsn, conns, false, nil) }
 
 // openPoolWith is the only place that opens connections. It forces binary_parameters on: without it a statement takes two
 // round trips, and behind a pooler the second half may meet another client's statement. A DSN that says otherwise is
 // refused.
-func openPoolWith(dsn string, conns int, tracing trace.TracerProvider) (*sqlx.DB, error) {
+func openPoolWith(dsn string, conns int, direct bool, tracing trace.TracerProvider) (*sqlx.DB, error) {
 	if m := parametersOption.FindStringSubmatch(dsn); m != nil &&
 		!slices.Contains([]string{"yes", "true", "on", "1"}, strings.ToLower(m[1])) {
 		return nil, fmt.Errorf("DATABASE_URL says binary_parameters=%s, which mixes up answers behind a pooler: remove it", m[1])
@@ -137,9 +140,14 @@ func openPoolWith(dsn string, conns int, tracing trace.TracerProvider) (*sqlx.DB
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = 5 * time.Second
 	}
-	connector, err := pq.NewConnectorConfig(config)
-	if err != nil {
+	var connector driver.Connector
+	if connector, err = pq.NewConnectorConfig(config); err != nil {
 		return nil, fmt.Errorf("DATABASE_URL cannot be used: %w", err)
+	}
+	if direct {
+		if connector, err = newPreparing(connector); err != nil {
+			return nil, err
+		}
 	}
 	open := sql.OpenDB(connector)
 	if tracing != nil {

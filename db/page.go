@@ -25,6 +25,15 @@ type listing struct {
 	// outward, when it is not empty, is a table expression o: as many elements as a page has are read below each row of it, where
 	// inward says that they belong to it, and the page is taken from these. The list has its elements from a table r then.
 	outward, inward string
+	anew            bool // statements are planned anew, as for a range of times
+}
+
+// planned begins a statement that reads the list in the order of the window.
+func (l *listing) planned(w graph.Window) string {
+	if l.anew || w.Order.Timed() {
+		return anew
+	}
+	return ""
 }
 
 // place gives the expression that a cursor is compared with, and adds the cursor's parameters.
@@ -120,7 +129,7 @@ func (l listing) rows(w graph.Window) (string, []any) {
 	if l.outward != "" {
 		from = l.outward + " CROSS JOIN LATERAL (SELECT r.* FROM " + from + " AND " + l.inward + end + ") r"
 	}
-	return "SELECT " + l.columns + " FROM " + from + end, l.args
+	return l.planned(w) + "SELECT " + l.columns + " FROM " + from + end, l.args
 }
 
 type around struct {
@@ -135,7 +144,7 @@ func (db *DB) readAround(ctx context.Context, l listing, w graph.Window, ask Ask
 		return a, nil
 	}
 	if w.Order.Timed() { // of such a list there is no total, and it is too long to look at all of it
-		err := db.pool.GetContext(ctx, &a.Preceding, "SELECT EXISTS (SELECT FROM "+l.from+" AND "+l.beyond(w, w.After, false, true)+")", l.args...)
+		err := db.pool.GetContext(ctx, &a.Preceding, l.planned(w)+"SELECT EXISTS (SELECT FROM "+l.from+" AND "+l.beyond(w, w.After, false, true)+")", l.args...)
 		return a, err
 	}
 	columns := []string{"count(*) AS total"}
@@ -145,7 +154,7 @@ func (db *DB) readAround(ctx context.Context, l listing, w graph.Window, ask Ask
 	if ask.Around && w.Before != nil {
 		columns = append(columns, "coalesce(bool_or("+l.beyond(w, w.Before, true, true)+"), false) AS following")
 	}
-	err := db.pool.GetContext(ctx, &a, "SELECT "+strings.Join(columns, ", ")+" FROM "+l.from, l.args...)
+	err := db.pool.GetContext(ctx, &a, l.planned(w)+"SELECT "+strings.Join(columns, ", ")+" FROM "+l.from, l.args...)
 	if !ask.Total {
 		a.Total = nil
 	}

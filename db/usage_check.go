@@ -93,7 +93,7 @@ func (db *DB) usageMonthsKept(ctx context.Context) ([]time.Time, error) {
 
 func (db *DB) checkMonth(ctx context.Context, account graph.UUID, month time.Time, rebuild bool) (differ int, err error) {
 	to := month.AddDate(0, 1, 0)
-	err = db.pool.GetContext(ctx, &differ, `
+	err = db.pool.GetContext(ctx, &differ, anew+`
 		SELECT (SELECT count(*) FROM (`+quartersOfRecords+`) r
 			FULL JOIN (SELECT * FROM usage_quarters WHERE account_id = $1 AND at >= $2 AND at < $3) s
 				ON s.key_id = r.key_id AND s.at = r.at AND s.product = r.product AND s.country = r.country
@@ -117,7 +117,7 @@ func (db *DB) checkMonth(ctx context.Context, account graph.UUID, month time.Tim
 			`INSERT INTO usage_days (account_id, key_id, day, product, ` + sumNames + `)
 			SELECT $1, d.* FROM (` + daysOfRecords + `) d`,
 		} {
-			if _, err := tx.ExecContext(ctx, statement, account, month, to); err != nil {
+			if _, err := tx.ExecContext(ctx, anew+statement, account, month, to); err != nil {
 				return err
 			}
 		}

@@ -124,7 +124,7 @@ func (n *usageKnown) readPlaces(ctx context.Context, tx *sqlx.Tx, account graph.
 	}
 	first, last := period(rows)
 	var list []*usageKept
-	err := tx.SelectContext(ctx, &list, `
+	err := tx.SelectContext(ctx, &list, anew+`
 		SELECT `+usageKeptColumns+`
 		FROM usage_records r
 		WHERE r.account_id = $1 AND r.reference = ANY($2::text[]) AND r.occurred_at >= $3 AND r.occurred_at < $4`,
@@ -148,7 +148,7 @@ func (n *usageKnown) readCorrected(ctx context.Context, tx *sqlx.Tx, b *usageBat
 		return nil
 	}
 	var list []*usageKept
-	err := tx.SelectContext(ctx, &list, `
+	err := tx.SelectContext(ctx, &list, anew+`
 		SELECT `+usageKeptColumns+`
 		FROM usage_records r
 		WHERE r.account_id = $1 AND r.reference = ANY($2::text[])`, b.account, references)

@@ -97,7 +97,7 @@ type UsageRows interface {
 // database. The first fetch of a file enters the audit trail.
 func (db *DB) WriteUsage(ctx context.Context, d *Download, after graph.DownloadPlace, f UsageLines) error {
 	return db.usageSnapshot(ctx, d, after, f.Heads, func(tx *sqlx.Tx, c conditions) error {
-		rows, err := tx.QueryContext(ctx, `
+		rows, err := tx.QueryContext(ctx, anew+`
 			SELECT `+usageParts+` FROM usage_records r WHERE `+c.text+`
 			ORDER BY r.occurred_at, r.id`, c.args...)
 		if err != nil {
@@ -126,7 +126,7 @@ func (db *DB) WriteUsage(ctx context.Context, d *Download, after graph.DownloadP
 // ScanUsage gives the records of a file of another format as WriteUsage writes lines.
 func (db *DB) ScanUsage(ctx context.Context, d *Download, after graph.DownloadPlace, f UsageRows) error {
 	return db.usageSnapshot(ctx, d, after, f.Heads, func(tx *sqlx.Tx, c conditions) error {
-		rows, err := tx.QueryxContext(ctx, `
+		rows, err := tx.QueryxContext(ctx, anew+`
 			SELECT `+usageColumns.of("r")+`
 			FROM usage_records r
 			WHERE `+c.text+`

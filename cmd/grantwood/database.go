@@ -14,6 +14,7 @@ import (
 type databaseSettings struct {
 	DatabaseURL      string `help:"PostgreSQL to use, as the role that serves requests; a private server when empty." env:"GRANTWOOD_DATABASE_URL,DATABASE_URL"`
 	DatabaseAdminURL string `help:"The same database without a pooler between, as the role that owns the tables, for migrations and retention; as --database-url when empty." env:"GRANTWOOD_DATABASE_ADMIN_URL,DATABASE_ADMIN_URL"`
+	DatabaseDirect   bool   `help:"Nothing lies between the server and --database-url, so that statements are prepared, which is faster. With a pooler between that gives wrong answers." env:"GRANTWOOD_DATABASE_DIRECT"`
 	MaxConnections   int    `help:"Most connections to the database at a time." default:"8" env:"GRANTWOOD_MAX_CONNECTIONS"`
 	DataDir          string `help:"Directory of the private server; /var/lib/grantwood as root, else ~/.local/share/grantwood." env:"GRANTWOOD_DATA_DIR" type:"path"`
 }
@@ -25,6 +26,9 @@ func (s databaseSettings) check() error {
 	}
 	if s.DatabaseURL == "" && s.DatabaseAdminURL != "" {
 		return errors.New("--database-admin-url (DATABASE_ADMIN_URL) is set without --database-url (DATABASE_URL): set both or none")
+	}
+	if s.DatabaseURL == "" && s.DatabaseDirect {
+		return errors.New("--database-direct (GRANTWOOD_DATABASE_DIRECT) says something about --database-url (DATABASE_URL), which is not set")
 	}
 	return nil
 }
@@ -47,7 +51,7 @@ const (
 func (s databaseSettings) open(ctx context.Context, log *slog.Logger, share bool, c db.Config) (*database, error) {
 	c.MaxConns, c.Logger = s.MaxConnections, log
 	if s.DatabaseURL != "" {
-		c.URL, c.AdminURL = s.DatabaseURL, s.DatabaseAdminURL
+		c.URL, c.AdminURL, c.Direct = s.DatabaseURL, s.DatabaseAdminURL, s.DatabaseDirect
 		d, err := db.Open(c)
 		return &database{DB: d}, err
 	}
@@ -74,7 +78,7 @@ func openPrivate(ctx context.Context, server *pgembed.Server, name string, c db.
 	if err := server.EnsureRole(ctx, servingRole); err != nil {
 		return nil, errors.Join(err, server.Stop())
 	}
-	c.URL, c.AdminURL = server.DSNAs(servingRole, name), server.DSN(name)
+	c.URL, c.AdminURL, c.Direct = server.DSNAs(servingRole, name), server.DSN(name), true
 	d, err := db.Open(c)
 	if err != nil {
 		return nil, errors.Join(err, server.Stop())

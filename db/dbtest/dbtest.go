@@ -108,7 +108,7 @@ func SharedName() string { return process.name }
 
 // Config says how to reach a database of the test server as the program does; it sends no mail and logs nothing.
 func Config(_ testing.TB, name string) db.Config {
-	return db.Config{URL: process.serving(name), AdminURL: process.dsn(name), MaxConns: 4, Logger: slog.New(slog.DiscardHandler),
+	return db.Config{URL: process.serving(name), AdminURL: process.dsn(name), Direct: true, MaxConns: 4, Logger: slog.New(slog.DiscardHandler),
 		PasswordCost: PasswordCost}
 }
 
