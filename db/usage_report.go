@@ -16,17 +16,19 @@ import (
 // of an hour beside them, and records where the report begins or ends within a quarter, or asks for what no sum is kept by. The
 // domain says where periods begin; PostgreSQL sorts what there is into them.
 
-// usageScope are the keys that a report is about: with parent, the object that the report hangs at, key_id and unit_id. Its
-// parameters begin at $4.
+// usageScope are the keys k that a report is about, with their key_id and unit_id.
 type usageScope struct {
 	statement string
-	args      []any
+	// parent is the object that the report hangs at, as an expression of the sums s of a key. When it is empty, a key may have several,
+	// and the statement gives them as parent.
+	parent string
+	args   []any // parameters, which begin at $4
 }
 
 // UsageReport adds up the usage of the account's visible keys. BadUserInput for what graph.UsageReportInput.Buckets refuses.
 func (db *DB) UsageReport(ctx context.Context, v *graph.Viewer, account graph.UUID, in graph.UsageReportInput) (*graph.UsageReport, error) {
-	reports, err := db.usageReports(ctx, v, account, []graph.UUID{{}}, in, usageScope{statement: `
-		SELECT '00000000-0000-0000-0000-000000000000'::uuid AS parent, k.key_id, k.unit_id
+	reports, err := db.usageReports(ctx, v, account, []graph.UUID{{}}, in, usageScope{parent: `'00000000-0000-0000-0000-000000000000'::uuid`, statement: `
+		SELECT k.key_id, k.unit_id
 		FROM api_keys k
 		WHERE k.account_id = $1`})
 	return reports[graph.UUID{}], err
@@ -35,8 +37,8 @@ func (db *DB) UsageReport(ctx context.Context, v *graph.Viewer, account graph.UU
 // UsageReportsOfKeys adds up the usage of each of the visible keys of one account; for all at once.
 func (db *DB) UsageReportsOfKeys(ctx context.Context, v *graph.Viewer, keys []*graph.ApiKey, in graph.UsageReportInput) (map[graph.UUID]*graph.UsageReport, error) {
 	parents := ids(keys, func(k *graph.ApiKey) graph.UUID { return k.KeyID })
-	return db.usageReports(ctx, v, keys[0].AccountID, parents, in, usageScope{statement: `
-		SELECT k.key_id AS parent, k.key_id, k.unit_id
+	return db.usageReports(ctx, v, keys[0].AccountID, parents, in, usageScope{parent: `s.key_id`, statement: `
+		SELECT k.key_id, k.unit_id
 		FROM api_keys k
 		WHERE k.account_id = $1 AND k.key_id = ANY($4::uuid[])`, args: []any{uuidArray(parents)}})
 }
@@ -60,8 +62,8 @@ func (db *DB) usageReports(ctx context.Context, v *graph.Viewer, account graph.U
 	if !v.Enters(account) || !v.SeesUsage() {
 		account = graph.UUID{}
 	}
-	var currency string
-	if err := db.pool.GetContext(ctx, &currency, `SELECT coalesce((SELECT currency FROM accounts WHERE account_id = $1), '')`, account); err != nil {
+	currency, err := db.currencyOf(ctx, v, account)
+	if err != nil {
 		return nil, fault("report usage", err)
 	}
 	q := reportQuery{v: v, account: account, in: in, buckets: buckets, currency: currency, args: append(about(v, account), s.args...)}
@@ -78,6 +80,15 @@ func (db *DB) usageReports(ctx context.Context, v *graph.Viewer, account graph.U
 		q.put(reports[row.Parent], row)
 	}
 	return reports, db.nameUsageRows(ctx, v, account, reports)
+}
+
+// currencyOf gives the currency of the account; none when there is no such account.
+func (db *DB) currencyOf(ctx context.Context, v *graph.Viewer, account graph.UUID) (currency string, err error) {
+	if v.Account != nil && v.Account.AccountID == account {
+		return v.Account.Currency, nil
+	}
+	err = db.pool.GetContext(ctx, &currency, `SELECT coalesce((SELECT currency FROM accounts WHERE account_id = $1), '')`, account)
+	return currency, err
 }
 
 // reportRow is a row of a report with the sums over the whole report beside it.
@@ -136,13 +147,13 @@ func (q *reportQuery) sums() string {
 	pick := func(name string) string {
 		switch {
 		case good && bad:
-			return "sum(" + name + " + failed_" + name + ")"
+			return "sum(s." + name + " + s.failed_" + name + ")"
 		case good:
-			return "sum(" + name + ")"
+			return "sum(s." + name + ")"
 		}
-		return "sum(failed_" + name + ")"
+		return "sum(s.failed_" + name + ")"
 	}
-	succeeded := "sum(records)"
+	succeeded := "sum(s.records)"
 	if !good {
 		succeeded = "0"
 	}
@@ -151,27 +162,34 @@ func (q *reportQuery) sums() string {
 
 func (q *reportQuery) statement(s usageScope) string {
 	groups := q.groupings()
-	bucket := "0 AS bucket"
+	bucket := "0"
 	if q.in.Period() != "" {
-		bucket = "width_bucket(at, " + q.param(timeArray(q.buckets[:len(q.buckets)-1])) + "::timestamptz[]) - 1 AS bucket"
+		bucket = "width_bucket(s.at, " + q.param(timeArray(q.buckets[:len(q.buckets)-1])) + "::timestamptz[]) - 1"
 	}
+	used, parent := "used s", s.parent
+	if parent == "" || slices.Contains(groups, "unit_id") {
+		used += " JOIN scope ON scope.key_id = s.key_id"
+	}
+	if parent == "" {
+		parent = "scope.parent"
+	}
+	known := map[string]string{"bucket": bucket, "unit_id": "scope.unit_id", "key_id": "s.key_id", "product": "s.product", "country": "s.country", "tag": "s.tag"}
 	// A row of nulls or zeros stands for every column that the report is not split by.
-	columns := []string{"parent"}
+	columns, by := []string{parent + " AS parent"}, []string{parent}
 	for _, name := range []string{"bucket", "unit_id", "key_id", "product", "country", "tag"} {
 		if slices.Contains(groups, name) {
-			columns = append(columns, name)
+			columns, by = append(columns, known[name]+" AS "+name), append(by, known[name])
 		}
 	}
-	by := strings.Join(columns, ", ")
 	order := strings.Join(append(slices.Clone(groups), "parent"), " NULLS FIRST, ") // the parent is the same within a report
-	return `
+	return anew + `
 		WITH scope AS MATERIALIZED (` + s.statement + q.restriction() + `),
 		used AS (` + strings.Join(q.sources(), `
 			UNION ALL`) + `),
 		grouped AS (
-			SELECT ` + by + `, ` + q.sums() + `
-			FROM (SELECT *, ` + bucket + ` FROM used) used
-			GROUP BY ` + by + `)
+			SELECT ` + strings.Join(columns, ", ") + `, ` + q.sums() + `
+			FROM ` + used + `
+			GROUP BY ` + strings.Join(by, ", ") + `)
 		SELECT * FROM (
 			SELECT *, row_number() OVER (PARTITION BY parent ORDER BY ` + order + `) AS n,
 				sum(records) OVER w::bigint AS total_records, sum(succeeded) OVER w::bigint AS total_succeeded,

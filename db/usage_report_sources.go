@@ -129,22 +129,24 @@ func (q *reportQuery) countries() string {
 	return ` AND s.country = ANY(` + q.param(textArray(q.in.Countries)) + `::text[])`
 }
 
+// inScope limits sums or records s to those of the keys. One look into an index with all keys takes half of what a join takes, which looks
+// for each key.
+const inScope = `s.account_id = $1 AND s.key_id = ANY (ARRAY (SELECT key_id FROM scope))`
+
 const usedSums = `s.records, s.quantity, s.cost, s.failed_records, s.failed_quantity, s.failed_cost`
 
 func (q *reportQuery) days(spans []span) string {
 	return `
-			SELECT c.parent, c.key_id, c.unit_id, s.day AS at, s.product, NULL AS country, NULL AS tag, ` + usedSums + `
-			FROM scope c
-			JOIN usage_days s ON s.account_id = $1 AND s.key_id = c.key_id
-			WHERE ` + q.within("s.day", spans) + q.products()
+			SELECT s.key_id, s.day AS at, s.product, NULL AS country, NULL AS tag, ` + usedSums + `
+			FROM usage_days s
+			WHERE ` + inScope + ` AND ` + q.within("s.day", spans) + q.products()
 }
 
 func (q *reportQuery) quarters(spans []span) string {
 	return `
-			SELECT c.parent, c.key_id, c.unit_id, s.at, s.product, s.country, NULL AS tag, ` + usedSums + `
-			FROM scope c
-			JOIN usage_quarters s ON s.account_id = $1 AND s.key_id = c.key_id
-			WHERE ` + q.within("s.at", spans) + q.products() + q.countries()
+			SELECT s.key_id, s.at, s.product, s.country, NULL AS tag, ` + usedSums + `
+			FROM usage_quarters s
+			WHERE ` + inScope + ` AND ` + q.within("s.at", spans) + q.products() + q.countries()
 }
 
 func (q *reportQuery) records(spans []span) string {
@@ -156,11 +158,10 @@ func (q *reportQuery) records(spans []span) string {
 		direction = " AND s.direction = " + q.param(*q.in.Direction)
 	}
 	return `
-			SELECT c.parent, c.key_id, c.unit_id, s.occurred_at AS at, s.product, s.country, ` + tag + ` AS tag,
+			SELECT s.key_id, s.occurred_at AS at, s.product, s.country, ` + tag + ` AS tag,
 				s.succeeded::int::bigint AS records, CASE WHEN s.succeeded THEN s.quantity ELSE 0 END AS quantity,
 				(CASE WHEN s.succeeded THEN s.cost ELSE 0 END)::numeric AS cost, (NOT s.succeeded)::int::bigint AS failed_records,
 				CASE WHEN s.succeeded THEN 0 ELSE s.quantity END AS failed_quantity, (CASE WHEN s.succeeded THEN 0 ELSE s.cost END)::numeric AS failed_cost
-			FROM scope c
-			JOIN usage_records s ON s.account_id = $1 AND s.key_id = c.key_id AND s.replaced_by IS NULL
-			WHERE ` + q.within("s.occurred_at", spans) + q.products() + q.countries() + direction
+			FROM usage_records s
+			WHERE ` + inScope + ` AND s.replaced_by IS NULL AND ` + q.within("s.occurred_at", spans) + q.products() + q.countries() + direction
 }
