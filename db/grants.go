@@ -92,58 +92,6 @@ func objectOf(id *graph.ID, account graph.UUID, k graph.Kind) *graph.UUID {
 	return &object
 }
 
-// GrantsOfUsers reads, for each of the users of one account, a page of their visible grants by key in the order of
-// creation, without those for deleted keys; for all of them at once.
-func (db *DB) GrantsOfUsers(ctx context.Context, v *graph.Viewer, users []*graph.User, w graph.Window, enabled *bool,
-	ask Ask) (map[graph.UUID]*graph.GrantConnection, error) {
-	parents := make(map[graph.UUID]*graph.User, len(users))
-	for _, u := range users {
-		parents[u.UserID] = u
-	}
-	pages, err := readBelow(ctx, db, v, users[0].AccountID, below[graph.Grant]{
-		parents: ids(users, func(u *graph.User) graph.UUID { return u.UserID }),
-		columns: keyColumns.as("k", "child.key") + `, ` + grantColumns.as("g", "child"),
-		from: `users u JOIN api_keys k ON k.account_id = $1 AND k.deleted_at IS NULL ` + grantOf + `
-			WHERE u.account_id = $1 AND u.user_id = o.id` + grantsBelow(v),
-		args:  []any{enabled},
-		id:    "k.key_id",
-		place: func(g *graph.Grant) graph.Cursor { return graph.Cursor{ID: g.Key.KeyID} },
-		adopt: func(g *graph.Grant, parent graph.UUID) { g.User = parents[parent] },
-	}, w, ask)
-	return connections(pages, grantConnection), fault("list grants", err)
-}
-
-// GrantsOfKeys reads, for each of the keys of one account, a page of their visible grants by user in the order of
-// joining; for all of them at once.
-func (db *DB) GrantsOfKeys(ctx context.Context, v *graph.Viewer, keys []*graph.ApiKey, w graph.Window, enabled *bool,
-	ask Ask) (map[graph.UUID]*graph.GrantConnection, error) {
-	parents := make(map[graph.UUID]*graph.ApiKey, len(keys))
-	for _, k := range keys {
-		parents[k.KeyID] = k
-	}
-	pages, err := readBelow(ctx, db, v, keys[0].AccountID, below[graph.Grant]{
-		parents: ids(keys, func(k *graph.ApiKey) graph.UUID { return k.KeyID }),
-		columns: userColumns.as("u", "child.user") + `, ` + grantColumns.as("g", "child"),
-		from: `api_keys k JOIN users u ON u.account_id = $1 ` + grantOf + `
-			WHERE k.account_id = $1 AND k.key_id = o.id` + grantsBelow(v),
-		args:  []any{enabled},
-		id:    "u.user_id",
-		place: func(g *graph.Grant) graph.Cursor { return graph.Cursor{ID: g.User.UserID} },
-		adopt: func(g *graph.Grant, parent graph.UUID) { g.Key = parents[parent] },
-	}, w, ask)
-	return connections(pages, grantConnection), fault("list grants", err)
-}
-
-// grantsBelow limits the grants of user u for key k to visible ones and, when $5 says so, to enabled or disabled ones.
-func grantsBelow(v *graph.Viewer) string {
-	return ` AND ` + grantVisible(v) + ` AND ` + keyVisible(v, "k.key_id") + `
-		AND ($5::boolean IS NULL OR ` + grantEnabled + ` = $5)`
-}
-
-func grantConnection(p graph.Page[graph.Grant]) *graph.GrantConnection {
-	return &graph.GrantConnection{Page: p}
-}
-
 func ids[T any](list []*T, id func(*T) graph.UUID) []graph.UUID {
 	out := make([]graph.UUID, len(list))
 	for i, x := range list {

@@ -21,6 +21,8 @@ type below[T any] struct {
 	id      string
 	place   func(*T) graph.Cursor
 	adopt   func(child *T, parent graph.UUID) // gives the child its parent, where it points there
+	// rows, when it is not nil, reads the elements of all pages in another way, for the same answer.
+	rows func(account graph.UUID, pages map[graph.UUID]*graph.Page[T]) error
 }
 
 // readBelow reads a page below each of the parents, all of one account. Pages are read from the start only.
@@ -35,7 +37,12 @@ func readBelow[T any](ctx context.Context, db *DB, v *graph.Viewer, account grap
 		account = graph.UUID{}
 	}
 	l := listing{name: b.name, id: b.id, from: b.from, args: append(about(v, account, uuidArray(parents)), b.args...)}
-	if err := rowsBelow(ctx, db, l, b, w, pages); err != nil {
+	if b.rows == nil {
+		b.rows = func(_ graph.UUID, pages map[graph.UUID]*graph.Page[T]) error {
+			return rowsBelow(ctx, db, l, b, w, pages)
+		}
+	}
+	if err := b.rows(account, pages); err != nil {
 		return nil, err
 	}
 	return pages, countsBelow(ctx, db, l, w, ask, pages)
@@ -50,7 +57,7 @@ func rowsBelow[T any](ctx context.Context, db *DB, l listing, b below[T], w grap
 		Parent graph.UUID
 		Child  T
 	}
-	err := db.pool.SelectContext(ctx, &rows, fmt.Sprintf(`
+	err := db.pool.SelectContext(ctx, &rows, l.planned(w)+fmt.Sprintf(`
 		SELECT o.id AS parent, page.*
 		FROM unnest($4::uuid[]) AS o (id)
 		CROSS JOIN LATERAL (
@@ -93,7 +100,7 @@ func countsBelow[T any](ctx context.Context, db *DB, l listing, w graph.Window, 
 		Parent graph.UUID
 		around
 	}
-	err := db.pool.SelectContext(ctx, &rows, `
+	err := db.pool.SelectContext(ctx, &rows, l.planned(w)+`
 		SELECT o.id AS parent, counts.*
 		FROM unnest($4::uuid[]) AS o (id)
 		CROSS JOIN LATERAL (SELECT `+strings.Join(columns, ", ")+` FROM `+l.from+`) counts`, l.args...)
