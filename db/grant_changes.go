@@ -102,7 +102,7 @@ func (db *DB) GrantChangesOf(ctx context.Context, v *graph.Viewer, events []*gra
 		id:    `c.key_id, lpad(to_hex(x.place), 32, '0')::uuid`,
 		place: func(r *changeRow) graph.Cursor { return r.change().Cursor() },
 	}, w, Ask{})
-	if err == nil && ask.Around && from != nil {
+	if err == nil && ask.Previous && from != nil {
 		err = db.precedingChanges(ctx, v, account, *from, pages)
 	}
 	if err != nil {

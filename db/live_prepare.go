@@ -80,6 +80,9 @@ func (db *DB) prepareUsage(ctx context.Context, account graph.UUID, w *usageWind
 		JOIN usage_records r ON r.account_id = $1 AND r.occurred_at >= w.at AND r.occurred_at < w.at + interval '1 millisecond' AND r.id = w.id
 		WHERE r.replaced_by IS NULL
 		ORDER BY r.occurred_at DESC, r.id DESC`, account, ids, times)
+	if err == nil {
+		err = db.ownRecords(ctx, nil, account, list)
+	}
 	for _, r := range list {
 		p.records[r.KeyID] = append(p.records[r.KeyID], r)
 	}

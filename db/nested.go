@@ -53,11 +53,11 @@ func rowsBelow[T any](ctx context.Context, db *DB, l listing, b below[T], w grap
 	if w.After != nil {
 		after = " AND " + l.beyond(w, w.After, true, false)
 	}
-	var rows []struct {
+	type nestedRow struct {
 		Parent graph.UUID
 		Child  T
 	}
-	err := db.pool.SelectContext(ctx, &rows, l.planned(w)+fmt.Sprintf(`
+	rows, err := readAll[nestedRow](ctx, db.pool, l.planned(w)+fmt.Sprintf(`
 		SELECT o.id AS parent, page.*
 		FROM unnest($4::uuid[]) AS o (id)
 		CROSS JOIN LATERAL (
@@ -68,24 +68,23 @@ func rowsBelow[T any](ctx context.Context, db *DB, l listing, b below[T], w grap
 	if err != nil {
 		return err
 	}
-	for i := range rows {
-		page := pages[rows[i].Parent]
+	for _, row := range rows {
+		page := pages[row.Parent]
 		if len(page.Nodes) == w.Limit {
 			page.Next = true
 			continue
 		}
-		child := &rows[i].Child
 		if b.adopt != nil {
-			b.adopt(child, rows[i].Parent)
+			b.adopt(&row.Child, row.Parent)
 		}
-		page.Nodes = append(page.Nodes, child)
+		page.Nodes = append(page.Nodes, &row.Child)
 	}
 	return nil
 }
 
 func countsBelow[T any](ctx context.Context, db *DB, l listing, w graph.Window, ask Ask, pages map[graph.UUID]*graph.Page[T]) error {
-	ask.Around = ask.Around && w.After != nil
-	if !ask.Total && !ask.Around {
+	ask.Previous = ask.Previous && w.After != nil
+	if !ask.Total && !ask.Previous {
 		return nil
 	}
 	columns := []string{"count(*) AS total"}
@@ -93,7 +92,7 @@ func countsBelow[T any](ctx context.Context, db *DB, l listing, w graph.Window, 
 	case w.Order.Timed():
 		columns = []string{"true AS preceding"}
 		l.from += " AND " + l.beyond(w, w.After, false, true) + " LIMIT 1"
-	case ask.Around:
+	case ask.Previous:
 		columns = append(columns, "coalesce(bool_or("+l.beyond(w, w.After, false, true)+"), false) AS preceding")
 	}
 	var rows []struct {

@@ -11,8 +11,9 @@ import (
 
 // Ask says what else than the elements of a page somebody wants to know; each costs a second statement.
 type Ask struct {
-	Total  bool // how many elements the whole list has
-	Around bool // whether elements lie beyond the page on the side from which it was not read
+	Total    bool // how many elements the whole list has
+	Previous bool // whether elements precede the page
+	Next     bool // whether elements follow it; on the side to which it was read that costs nothing
 }
 
 // listing is a list that is read by pages, as parts of SQL.
@@ -111,10 +112,8 @@ func readPage[T any](ctx context.Context, db *DB, l listing, w graph.Window, ask
 }
 
 func readRows[T any](ctx context.Context, db *DB, l listing, w graph.Window) ([]*T, error) {
-	var rows []*T
 	statement, args := l.rows(w)
-	err := db.pool.SelectContext(ctx, &rows, statement, args...)
-	return rows, err
+	return readAll[T](ctx, db.pool, statement, args...)
 }
 
 // rows gives the statement that reads a page and one element more, and its parameters.
@@ -139,8 +138,8 @@ type around struct {
 
 func (db *DB) readAround(ctx context.Context, l listing, w graph.Window, ask Ask) (around, error) {
 	var a around
-	ask.Around = ask.Around && (w.After != nil || w.Before != nil)
-	if !ask.Total && !ask.Around {
+	preceding, following := ask.Previous && w.After != nil, ask.Next && w.Before != nil
+	if !ask.Total && !preceding && !following {
 		return a, nil
 	}
 	if w.Order.Timed() { // of such a list there is no total, and it is too long to look at all of it
@@ -148,10 +147,10 @@ func (db *DB) readAround(ctx context.Context, l listing, w graph.Window, ask Ask
 		return a, err
 	}
 	columns := []string{"count(*) AS total"}
-	if ask.Around && w.After != nil {
+	if preceding {
 		columns = append(columns, "coalesce(bool_or("+l.beyond(w, w.After, false, true)+"), false) AS preceding")
 	}
-	if ask.Around && w.Before != nil {
+	if following {
 		columns = append(columns, "coalesce(bool_or("+l.beyond(w, w.Before, true, true)+"), false) AS following")
 	}
 	err := db.pool.GetContext(ctx, &a, l.planned(w)+"SELECT "+strings.Join(columns, ", ")+" FROM "+l.from, l.args...)

@@ -1,14 +1,28 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
 	"grantwood/graph"
 )
 
-var usageColumns = columnList{"account_id", "record_id = @.id", "key_id", "product", "direction", "country", "quantity", "cost_units = @.cost",
-	"currency = (SELECT a.currency FROM accounts a WHERE a.account_id = $1)", "succeeded", "occurred_at", "recorded_at", "reference", "tags", "replaces"}
+// usageColumns are those of a record; ownRecords gives it what is the same for all records of an account.
+var usageColumns = columnList{"record_id = @.id", "key_id", "product", "direction", "country", "quantity", "cost_units = @.cost", "succeeded",
+	"occurred_at", "recorded_at", "reference", "tags", "replaces"}
+
+// ownRecords gives records what is the same for all of their account.
+func (db *DB) ownRecords(ctx context.Context, a *graph.Account, account graph.UUID, list []*graph.UsageRecord) error {
+	if len(list) == 0 {
+		return nil
+	}
+	currency, err := db.currencyOf(ctx, a, account)
+	for _, r := range list {
+		r.AccountID, r.Currency = account, currency
+	}
+	return err
+}
 
 // usageVisible is the condition on records r of the account $1. A record that was corrected is gone for everybody.
 func usageVisible(v *graph.Viewer) string {
@@ -36,13 +50,12 @@ func (db *DB) UsageRecords(ctx context.Context, v *graph.Viewer, account graph.U
 	for _, id := range ids {
 		times.timestamp(graph.UsageMillis(id))
 	}
-	var list []*graph.UsageRecord
-	err := db.pool.SelectContext(ctx, &list, `
+	list, err := readAll[graph.UsageRecord](ctx, db.pool, `
 		SELECT `+usageColumns.of("r")+`
 		FROM unnest($4::uuid[], $5::timestamptz[]) AS w (id, at)
 		JOIN usage_records r ON r.account_id = $1 AND r.occurred_at >= w.at AND r.occurred_at < w.at + interval '1 millisecond' AND r.id = w.id
 		WHERE `+usageVisible(v), about(v, account, uuidArray(ids), times)...)
-	return list, fault("read usage", err)
+	return list, fault("read usage", cmp.Or(err, db.ownRecords(ctx, v.Account, account, list)))
 }
 
 // conditions are parts of a WHERE clause with their parameters; what is not asked for is not written, so that PostgreSQL plans for
@@ -106,6 +119,9 @@ func (db *DB) Usage(ctx context.Context, v *graph.Viewer, account graph.UUID, w 
 		account = graph.UUID{}
 	}
 	page, err := readPage(ctx, db, usageList(v, account, f), w, ask, usagePlaceOf)
+	if err == nil {
+		err = db.ownRecords(ctx, v.Account, account, page.Nodes)
+	}
 	return &graph.UsageRecordConnection{Page: page}, fault("list usage", err)
 }
 
@@ -156,6 +172,13 @@ func (db *DB) usageBelow(ctx context.Context, v *graph.Viewer, account graph.UUI
 		id:      "r.id",
 		place:   usagePlaceOf,
 	}, w, ask)
+	if err == nil {
+		var all []*graph.UsageRecord
+		for _, page := range pages {
+			all = append(all, page.Nodes...)
+		}
+		err = db.ownRecords(ctx, v.Account, account, all)
+	}
 	return connections(pages, func(p graph.Page[graph.UsageRecord]) *graph.UsageRecordConnection {
 			return &graph.UsageRecordConnection{Page: p}
 		}),

@@ -216,14 +216,14 @@ func TestUsagePagesEqualModel(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		v, f, size := w.viewers[rapid.SampledFrom(names).Draw(r, "viewer")], w.drawFilter(r, times), rapid.IntRange(1, 40).Draw(r, "size")
 		got := w.pages(t, r, size, func(p graph.Window) (*graph.UsageRecordConnection, error) {
-			return w.db.Usage(t.Context(), v.Viewer, w.id, p, f, db.Ask{Around: true})
+			return w.db.Usage(t.Context(), v.Viewer, w.id, p, f, db.Ask{Previous: true, Next: true})
 		})
 		if want := w.expected(v, f, ""); !slices.Equal(got, want) {
 			r.Fatalf("account: got %v\nwant %v", got, want)
 		}
 		n := rapid.IntRange(0, len(w.keys)-1).Draw(r, "key")
 		got = w.pages(t, r, size, func(p graph.Window) (*graph.UsageRecordConnection, error) {
-			pages, err := w.db.UsageOfKeys(t.Context(), v.Viewer, w.keys, p, f, db.Ask{Around: true})
+			pages, err := w.db.UsageOfKeys(t.Context(), v.Viewer, w.keys, p, f, db.Ask{Previous: true, Next: true})
 			return pages[w.keys[n].KeyID], err
 		})
 		if want := w.expected(v, f, w.keys[n].Key); !slices.Equal(got, want) {
@@ -237,7 +237,7 @@ func TestUsagePagesEqualModel(t *testing.T) {
 		f.UnitID = nil
 		units := []*graph.Unit{{AccountID: w.id, UnitID: w.units[0].Object}, {AccountID: w.id, UnitID: w.units[1].Object}}
 		got = w.pages(t, r, size, func(p graph.Window) (*graph.UsageRecordConnection, error) {
-			pages, err := w.db.UsageOfUnits(t.Context(), v.Viewer, units, p, f, db.Ask{Around: true})
+			pages, err := w.db.UsageOfUnits(t.Context(), v.Viewer, units, p, f, db.Ask{Previous: true, Next: true})
 			return pages[w.units[0].Object], err
 		})
 		if !slices.Equal(got, want) {

@@ -62,7 +62,7 @@ func (db *DB) usageReports(ctx context.Context, v *graph.Viewer, account graph.U
 	if !v.Enters(account) || !v.SeesUsage() {
 		account = graph.UUID{}
 	}
-	currency, err := db.currencyOf(ctx, v, account)
+	currency, err := db.currencyOf(ctx, v.Account, account)
 	if err != nil {
 		return nil, fault("report usage", err)
 	}
@@ -82,10 +82,10 @@ func (db *DB) usageReports(ctx context.Context, v *graph.Viewer, account graph.U
 	return reports, db.nameUsageRows(ctx, v, account, reports)
 }
 
-// currencyOf gives the currency of the account; none when there is no such account.
-func (db *DB) currencyOf(ctx context.Context, v *graph.Viewer, account graph.UUID) (currency string, err error) {
-	if v.Account != nil && v.Account.AccountID == account {
-		return v.Account.Currency, nil
+// currencyOf gives the currency of the account; none when there is no such account. The account that is known, if any, may be this one.
+func (db *DB) currencyOf(ctx context.Context, known *graph.Account, account graph.UUID) (currency string, err error) {
+	if known != nil && known.AccountID == account {
+		return known.Currency, nil
 	}
 	err = db.pool.GetContext(ctx, &currency, `SELECT coalesce((SELECT currency FROM accounts WHERE account_id = $1), '')`, account)
 	return currency, err

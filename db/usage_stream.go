@@ -136,7 +136,7 @@ func (db *DB) ScanUsage(ctx context.Context, d *Download, after graph.DownloadPl
 		}
 		defer func() { _ = rows.Close() }()
 		for rows.Next() {
-			var u graph.UsageRecord
+			u := graph.UsageRecord{AccountID: d.Viewer.AccountID()}
 			if err := rows.StructScan(&u); err != nil {
 				return err
 			}

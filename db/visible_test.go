@@ -227,7 +227,7 @@ func TestForeignAccountIsEmpty(t *testing.T) {
 	}
 	operation := must(a.db.AuditEvents(t.Context(), a.owner, a.id, []graph.UUID{id.Object}))
 	for name, v := range map[string]*graph.Viewer{"owner of another account": b.owner, "nobody": {Request: now()}} {
-		ctx, ask := t.Context(), db.Ask{Total: true, Around: true}
+		ctx, ask := t.Context(), db.Ask{Total: true, Previous: true, Next: true}
 		got := []any{
 			must(a.db.Account(ctx, v, a.id)) != nil, must(a.db.PrimaryUser(ctx, v, a.id)) != nil, must(a.db.MasterKey(ctx, v, a.id)) != nil,
 			len(must(a.db.Users(ctx, v, a.id, ids))), len(must(a.db.Keys(ctx, v, a.id, ids))),

@@ -66,7 +66,7 @@ type UsageRecord struct {
 	OccurredAt time.Time
 	RecordedAt time.Time
 	Reference  string
-	Tags       UsageTags
+	Tags       UsageTagText
 	Replaces   *string // reference of the record that this one corrects
 	Nested     Nested
 }

@@ -85,7 +85,10 @@ func asked(ctx context.Context, connection ast.SelectionSet) db.Ask {
 		case "totalCount":
 			a.Total = true
 		case "pageInfo":
-			a.Around = true
+			for _, f := range collect(ctx, f.Selections, nil) {
+				a.Previous = a.Previous || f.Name == "hasPreviousPage"
+				a.Next = a.Next || f.Name == "hasNextPage"
+			}
 		}
 	}
 	return a

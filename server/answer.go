@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -71,7 +72,15 @@ func answer(w http.ResponseWriter, wanted acceptance, r *graphql.Response) {
 }
 
 func send(w http.ResponseWriter, media string, status int, compress bool, r *graphql.Response) {
-	body, err := encoded(r)
+	b := bodies.Get().(*bytes.Buffer)
+	b.Reset()
+	defer func() {
+		if b.Cap() <= largestBody {
+			bodies.Put(b)
+		}
+	}()
+	err := encode(b, r)
+	body := b.Bytes()
 	if err != nil {
 		refuse(w, http.StatusInternalServerError, graph.Internal, "The answer could not be written.")
 		return
@@ -89,6 +98,7 @@ func send(w http.ResponseWriter, media string, status int, compress bool, r *gra
 		h.Add("Vary", "Accept-Encoding")
 	}
 	if !large || !compress {
+		h.Set("Content-Length", strconv.Itoa(len(body)))
 		w.WriteHeader(status)
 		_, _ = w.Write(body) // the caller may have gone
 		return
@@ -102,28 +112,39 @@ func send(w http.ResponseWriter, media string, status int, compress bool, r *gra
 	_ = z.Close() // the caller may have gone
 }
 
-// encoded gives the JSON of an answer. The data are written already and are taken as they are.
+// bodies are used again: new memory for each answer would cost more than writing it. Larger ones than largestBody are not kept.
+var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+const largestBody = 1 << 20
+
+// encoded gives the JSON of an answer.
 func encoded(r *graphql.Response) ([]byte, error) {
 	var b bytes.Buffer
+	err := encode(&b, r)
+	return b.Bytes(), err
+}
+
+// encode appends the JSON of an answer. The data are written already and are taken as they are.
+func encode(b *bytes.Buffer, r *graphql.Response) error {
 	b.Grow(len(r.Data) + 256)
 	b.WriteByte('{')
 	if len(r.Errors) > 0 {
-		if err := member(&b, "errors", r.Errors); err != nil {
-			return nil, err
+		if err := member(b, "errors", r.Errors); err != nil {
+			return err
 		}
 	}
 	if r.Data != nil {
-		comma(&b)
+		comma(b)
 		b.WriteString(`"data":`)
 		b.Write(r.Data)
 	}
 	if len(r.Extensions) > 0 {
-		if err := member(&b, "extensions", r.Extensions); err != nil {
-			return nil, err
+		if err := member(b, "extensions", r.Extensions); err != nil {
+			return err
 		}
 	}
 	b.WriteByte('}')
-	return b.Bytes(), nil
+	return nil
 }
 
 func member(b *bytes.Buffer, name string, value any) error {

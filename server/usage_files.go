@@ -247,7 +247,7 @@ func (p *parquetFile) Record(u *graph.UsageRecord) error {
 	}
 	row := parquetRecord{Key: h.Key, KeyName: h.Name, Unit: h.Unit, Currency: h.Currency, OccurredAt: u.OccurredAt, RecordedAt: u.RecordedAt,
 		Product: u.Product, Direction: (*string)(u.Direction), Country: u.Country, Quantity: u.Quantity, Cost: u.CostUnits, Status: string(u.Status()),
-		Reference: u.Reference, Replaces: u.Replaces, Tags: u.Tags}
+		Reference: u.Reference, Replaces: u.Replaces, Tags: u.Tags.Tags()}
 	if _, err := p.writer.Write([]parquetRecord{row}); err != nil {
 		return err
 	}
