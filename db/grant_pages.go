@@ -2,7 +2,6 @@ package db
 
 import (
 	"context"
-	"database/sql"
 	"maps"
 	"slices"
 
@@ -38,9 +37,8 @@ func (db *DB) GrantsOfUsers(ctx context.Context, v *graph.Viewer, users []*graph
 			if err != nil {
 				return err
 			}
-			return db.readGrid(ctx, v, account, slices.Collect(maps.Values(parents)), keys.Nodes, `o.n, k.n`, func(g *graph.Grant) {
-				page := pages[g.User.UserID]
-				page.Nodes, page.Next = append(page.Nodes, g), keys.Next
+			return db.readGrid(ctx, v, account, slices.Collect(maps.Values(parents)), keys.Nodes, func(g *graph.Grant) {
+				addTo(pages[g.User.UserID], g, keys.Next, len(keys.Nodes))
 			})
 		}
 	}
@@ -77,14 +75,21 @@ func (db *DB) GrantsOfKeys(ctx context.Context, v *graph.Viewer, keys []*graph.A
 			if err != nil {
 				return err
 			}
-			return db.readGrid(ctx, v, account, users.Nodes, slices.Collect(maps.Values(parents)), `k.n, o.n`, func(g *graph.Grant) {
-				page := pages[g.Key.KeyID]
-				page.Nodes, page.Next = append(page.Nodes, g), users.Next
+			return db.readGrid(ctx, v, account, users.Nodes, slices.Collect(maps.Values(parents)), func(g *graph.Grant) {
+				addTo(pages[g.Key.KeyID], g, users.Next, len(users.Nodes))
 			})
 		}
 	}
 	pages, err := readBelow(ctx, db, v, keys[0].AccountID, b, w, ask)
 	return connections(pages, grantConnection), fault("list grants", err)
+}
+
+// addTo adds a grant to a page of at most so many, which others follow or not.
+func addTo(page *graph.Page[graph.Grant], g *graph.Grant, more bool, most int) {
+	if page.Nodes == nil {
+		page.Nodes = make([]*graph.Grant, 0, most)
+	}
+	page.Nodes, page.Next = append(page.Nodes, g), more
 }
 
 // grantsBelow limits the grants of user u for key k to visible ones and, when $5 says so, to enabled or disabled ones.
@@ -97,12 +102,12 @@ func grantConnection(p graph.Page[graph.Grant]) *graph.GrantConnection {
 	return &graph.GrantConnection{Page: p}
 }
 
-// grid reads the visible grants of the users $4 for the keys $5, as the places of both in these lists, grantEnabled, grantSource, and what
-// is known of a grant. Each explicit grant is looked up by itself: OFFSET 0 keeps PostgreSQL from reading all that a user has. What units
+// grid reads the visible grants of the users $4 for the keys $5, as the places of both in these lists, grantEnabled, and what is known of a
+// grant and of the unit that decides. Each explicit grant is looked up by itself: OFFSET 0 keeps PostgreSQL from reading all that a user has. What units
 // say is found once for all.
-func grid(v *graph.Viewer, order string) string {
+func grid(v *graph.Viewer) string {
 	return `
-		SELECT o.n, k.n, ` + grantEnabled + `, ` + grantSource + `, n.unit_id, g.expires_at, g.updated_at, g.updated_by
+		SELECT o.n, k.n, ` + grantEnabled + `, g.user_id IS NOT NULL, n.unit_id, g.expires_at, g.updated_at, g.updated_by
 		FROM unnest($4::uuid[]) WITH ORDINALITY AS o (user_id, n)
 		JOIN users u ON u.account_id = $1 AND u.user_id = o.user_id
 		CROSS JOIN (
@@ -123,13 +128,11 @@ func grid(v *graph.Viewer, order string) string {
 				SELECT k.unit_id FROM api_keys k
 				WHERE k.account_id = $1 AND k.key_id = ANY($5::uuid[]))
 			ORDER BY r.user_id, p.unit_id, p.distance) n ON n.user_id = o.user_id AND n.below_id = k.unit_id AND g.user_id IS NULL
-		WHERE ` + grantVisible(v) + `
-		ORDER BY ` + order
+		WHERE ` + grantVisible(v)
 }
 
-// readGrid gives the grants of all the users for all the keys, as far as they are visible, in the order of places o.n of users and k.n of
-// keys.
-func (db *DB) readGrid(ctx context.Context, v *graph.Viewer, account graph.UUID, users []*graph.User, keys []*graph.ApiKey, order string,
+// readGrid gives the grants of all the users for all the keys, as far as they are visible, user by user, each in the order of the keys.
+func (db *DB) readGrid(ctx context.Context, v *graph.Viewer, account graph.UUID, users []*graph.User, keys []*graph.ApiKey,
 	give func(*graph.Grant)) error {
 	if len(users) == 0 || len(keys) == 0 {
 		return nil
@@ -141,22 +144,32 @@ func (db *DB) readGrid(ctx context.Context, v *graph.Viewer, account graph.UUID,
 	for _, key := range keys {
 		k.uuid(key.KeyID)
 	}
-	rows, err := db.pool.QueryContext(ctx, grid(v, order), about(v, account, o, k)...)
+	rows, err := db.pool.QueryContext(ctx, grid(v), about(v, account, o, k)...)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = rows.Close() }()
-	list := make([]graph.Grant, 0, len(users)*len(keys))
+	list := make([]graph.Grant, len(users)*len(keys)) // those that are hidden stay without a user
 	for rows.Next() {
 		var user, key int
-		var source sql.RawBytes
-		list = append(list, graph.Grant{})
-		g := &list[len(list)-1]
-		if err := rows.Scan(&user, &key, &g.Enabled, &source, &g.UnitID, &g.ExpiresAt, &g.UpdatedAt, &g.UpdaterID); err != nil {
+		var explicit bool
+		var g graph.Grant
+		if err := rows.Scan(&user, &key, &g.Enabled, &explicit, &g.UnitID, &g.ExpiresAt, &g.UpdatedAt, &g.UpdaterID); err != nil {
 			return err
 		}
-		g.User, g.Key, g.Source = users[user-1], keys[key-1], graph.GrantSource(source)
-		give(g)
+		to := &list[(user-1)*len(keys)+key-1]
+		to.User, to.Key, to.Enabled, to.Source = users[user-1], keys[key-1], g.Enabled, graph.FromDefault
+		to.UnitID, to.ExpiresAt, to.UpdatedAt, to.UpdaterID = g.UnitID, g.ExpiresAt, g.UpdatedAt, g.UpdaterID
+		if explicit {
+			to.Source = graph.FromExplicit
+		} else if to.UnitID != nil {
+			to.Source = graph.FromUnit
+		}
+	}
+	for i := range list {
+		if list[i].User != nil {
+			give(&list[i])
+		}
 	}
 	return rows.Err()
 }

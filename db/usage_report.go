@@ -67,8 +67,8 @@ func (db *DB) usageReports(ctx context.Context, v *graph.Viewer, account graph.U
 		return nil, fault("report usage", err)
 	}
 	q := reportQuery{v: v, account: account, in: in, buckets: buckets, currency: currency, args: append(about(v, account), s.args...)}
-	var rows []*reportRow
-	if err := db.pool.SelectContext(ctx, &rows, q.statement(s), q.args...); err != nil {
+	rows, err := readAll[reportRow](ctx, db.pool, q.statement(s), q.args...)
+	if err != nil {
 		return nil, fault("report usage", err)
 	}
 	reports := make(map[graph.UUID]*graph.UsageReport, len(parents))
@@ -91,7 +91,7 @@ func (db *DB) currencyOf(ctx context.Context, known *graph.Account, account grap
 	return currency, err
 }
 
-// reportRow is a row of a report with the sums over the whole report beside it.
+// reportRow is a row of a report; the first has the sums over the whole report beside it.
 type reportRow struct {
 	Parent         graph.UUID
 	N              int
@@ -105,10 +105,10 @@ type reportRow struct {
 	Succeeded      int64
 	Quantity       int64
 	Cost           decimal.Decimal
-	TotalRecords   int64
-	TotalSucceeded int64
-	TotalQuantity  int64
-	TotalCost      decimal.Decimal
+	TotalRecords   *int64
+	TotalSucceeded *int64
+	TotalQuantity  *int64
+	TotalCost      *decimal.Decimal
 }
 
 // reportQuery makes the statement of a report.
@@ -191,15 +191,19 @@ func (q *reportQuery) statement(s usageScope) string {
 			FROM ` + used + `
 			GROUP BY ` + strings.Join(by, ", ") + `)
 		SELECT * FROM (
-			SELECT *, row_number() OVER (PARTITION BY parent ORDER BY ` + order + `) AS n,
-				sum(records) OVER w::bigint AS total_records, sum(succeeded) OVER w::bigint AS total_succeeded,
-				sum(quantity) OVER w::bigint AS total_quantity, sum(cost) OVER w AS total_cost
-			FROM grouped
-			WHERE records > 0
+			SELECT *, ` + first("sum(records) OVER w::bigint") + ` AS total_records, ` + first("sum(succeeded) OVER w::bigint") + ` AS total_succeeded,
+				` + first("sum(quantity) OVER w::bigint") + ` AS total_quantity, ` + first("sum(cost) OVER w") + ` AS total_cost
+			FROM (
+				SELECT *, row_number() OVER (PARTITION BY parent ORDER BY ` + order + `) AS n
+				FROM grouped
+				WHERE records > 0) counted
 			WINDOW w AS (PARTITION BY parent)) numbered
 		WHERE n <= ` + q.param(q.in.Limit+1) + `
 		ORDER BY parent, n`
 }
+
+// first is a value in the first row of a report, and null in the others.
+func first(value string) string { return `CASE WHEN n = 1 THEN ` + value + ` END` }
 
 // restriction limits the scope to visible keys, and to those that are asked for.
 func (q *reportQuery) restriction() string {
@@ -222,8 +226,10 @@ func (q *reportQuery) restriction() string {
 
 // put adds a row to its report.
 func (q *reportQuery) put(r *graph.UsageReport, row *reportRow) {
-	r.Totals = &graph.UsageTotals{Records: row.TotalRecords, Succeeded: row.TotalSucceeded, Quantity: row.TotalQuantity, CostUnits: row.TotalCost,
-		Currency: q.currency}
+	if row.N == 1 {
+		r.Totals = &graph.UsageTotals{Records: *row.TotalRecords, Succeeded: *row.TotalSucceeded, Quantity: *row.TotalQuantity, CostUnits: *row.TotalCost,
+			Currency: q.currency}
+	}
 	if row.N > q.in.Limit {
 		r.Truncated = true
 		return

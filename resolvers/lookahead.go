@@ -3,6 +3,7 @@ package resolvers
 import (
 	"cmp"
 	"context"
+	"slices"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -164,8 +165,9 @@ func look[T any](ctx context.Context, objects []*T, selections ast.SelectionSet,
 	if len(objects) == 0 {
 		return nil
 	}
+	groups := byAccount(objects, account)
 	for _, f := range collect(ctx, selections, types) {
-		for _, group := range byAccount(objects, account) {
+		for _, group := range groups {
 			if err := field(ctx, group, f); err != nil {
 				return err
 			}
@@ -306,16 +308,22 @@ func optional[T any](value any, read func(any) (T, error)) (*T, error) {
 }
 
 func nodesOf[C, T any](pages map[graph.UUID]*C, nodes func(*C) []*T) []*T {
-	var all []*T
+	lists := make([][]*T, 0, len(pages))
 	for _, p := range pages {
-		all = append(all, nodes(p)...)
+		lists = append(lists, nodes(p))
 	}
-	return all
+	return slices.Concat(lists...)
 }
 
 // byAccount splits objects by their account, since one statement concerns one account.
 func byAccount[T any](objects []*T, account func(*T) graph.UUID) map[graph.UUID][]*T {
 	groups := map[graph.UUID][]*T{}
+	if !slices.ContainsFunc(objects, func(o *T) bool { return account(o) != account(objects[0]) }) {
+		if len(objects) > 0 {
+			groups[account(objects[0])] = objects
+		}
+		return groups
+	}
 	for _, o := range objects {
 		groups[account(o)] = append(groups[account(o)], o)
 	}

@@ -28,6 +28,7 @@ type commands struct {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	keepHeap()
 	var c commands
 	parsed := kong.Parse(&c,
 		kong.Name("grantwood"),
