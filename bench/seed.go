@@ -81,12 +81,12 @@ type seeder struct {
 
 func seed(ctx context.Context, dsn string, records int, log *slog.Logger) (c cast, err error) {
 	// Passwords are never used again.
-	d, err := db.Open(db.Config{URL: dsn, MaxConns: 2, Logger: log, PasswordCost: &argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 16}})
+	d, err := db.Open(db.Config{URL: dsn + " work_mem=256MB", MaxConns: 2, Logger: log, PasswordCost: &argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 16}})
 	if err != nil {
 		return c, err
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
-	pool, err := sql.Open("postgres", dsn+" binary_parameters=yes")
+	pool, err := sql.Open("postgres", dsn+" binary_parameters=yes maintenance_work_mem=512MB")
 	if err != nil {
 		return c, err
 	}
