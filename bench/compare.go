@@ -66,6 +66,15 @@ func difference(a, b any, path string) string {
 	return fmt.Sprintf("%s is %.100v, and %.100v", path, a, b)
 }
 
+// within gives what is in an object under a name, and in that under the next; nil when there is nothing.
+func within(v any, names ...string) any {
+	for _, name := range names {
+		object, _ := v.(map[string]any)
+		v = object[name]
+	}
+	return v
+}
+
 // values counts what is neither list nor object.
 func values(v any) int {
 	sum := 0

@@ -58,7 +58,7 @@ func TestCostOfLimit(t *testing.T) {
 	var b strings.Builder
 	lines[0].workload, lines[0].clients, lines[0].must, lines[0].aim = "W2", 16, 0.75, 0.85
 	printTable(&b, lines[:1])
-	if want := "| W2 | 16 | product | 10.0 | 0.000 | 0.000 | 4.00 | 6.00 | 0 | 0.50 | 0.75 | 0.85 |\n"; !strings.HasSuffix(b.String(), want) {
+	if want := "| W2 | 16 | product | 10.0 | 0.000 | 0.000 | 0.0 | 4.00 | 6.00 | 0 | 0.50 | 0.75 | 0.85 |\n"; !strings.HasSuffix(b.String(), want) {
 		t.Errorf("%s\nwant %s", b.String(), want)
 	}
 }

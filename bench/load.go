@@ -57,10 +57,13 @@ func (c *connection) ask(request []byte, must string) ([]byte, error) {
 	return body, nil
 }
 
+// bearer is how a token is shown (RFC 6750).
+func bearer(token string) string { return "Bearer " + token }
+
 // wire writes a request as it is sent.
-func wire(method, addr, path, token string, body []byte) []byte {
+func wire(method, addr, path, authorization string, body []byte) []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nAccept: application/json\r\n", method, path, addr, token)
+	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\nAuthorization: %s\r\nAccept: application/json\r\n", method, path, addr, authorization)
 	if body != nil {
 		fmt.Fprintf(&b, "Content-Type: application/json\r\nContent-Length: %d\r\n", len(body))
 	}

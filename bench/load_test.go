@@ -52,7 +52,7 @@ func TestPress(t *testing.T) {
 	t.Cleanup(h.Close)
 	addr := h.Listener.Addr().String()
 	requests := func(int) [][]byte {
-		return [][]byte{wire("POST", addr, "/", "token", []byte("first")), wire("POST", addr, "/", "token", []byte("second"))}
+		return [][]byte{wire("POST", addr, "/", bearer("token"), []byte("first")), wire("POST", addr, "/", bearer("token"), []byte("second"))}
 	}
 	r, err := press(t.Context(), addr, 3, 100*time.Millisecond, requests, `"x"`)
 	if err != nil {
@@ -71,7 +71,7 @@ func TestWrongAnswers(t *testing.T) {
 		h := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, answer) }))
 		t.Cleanup(h.Close)
 		addr := h.Listener.Addr().String()
-		requests := func(int) [][]byte { return [][]byte{wire("GET", addr, "/", "token", nil)} }
+		requests := func(int) [][]byte { return [][]byte{wire("GET", addr, "/", bearer("token"), nil)} }
 		if _, err := press(t.Context(), addr, 2, time.Second, requests, `"x"`); err == nil || !strings.Contains(err.Error(), "the answer is") {
 			t.Errorf("%s: %v", answer, err)
 		}

@@ -32,6 +32,9 @@ type settings struct {
 	rounds      int
 	profile     string
 	serverArgs  []string
+	growth      bool
+	// Sizes by which growth is measured: usage records of an account, keys of an account, accounts that are active at once.
+	growthRecords, growthKeys, growthAccounts []int
 }
 
 func (s *settings) wants(workload string) bool {
@@ -51,25 +54,48 @@ func parse(arguments []string) (settings, error) {
 	f.IntVar(&s.rounds, "rounds", 3, "rounds of each server")
 	f.StringVar(&s.profile, "profile", "", "file for a CPU profile of the product, written in a round of its own; with several workloads one file for each")
 	server := f.String("serve", "", "further settings of the product, such as \"--max-connections 4\"")
+	f.BoolVar(&s.growth, "growth", false, "measure how the cost of requests grows with the data, with the first number of -connections; -workload chooses among records, keys and accounts")
+	growthRecords := f.String("growth-records", "100000,1000000,10000000", "usage records of an account, for -growth")
+	growthKeys := f.String("growth-keys", "10,100,1000,10000", "keys of an account, for -growth")
+	growthAccounts := f.String("growth-accounts", "1,10,100,1000", "accounts that are active at once, for -growth")
 	if err := errors.Join(err, f.Parse(arguments)); err != nil {
 		return s, err
+	}
+	for _, list := range []struct {
+		name, text string
+		least      int
+		into       *[]int
+	}{
+		{"connections", *connections, 1, &s.connections}, {"growth-records", *growthRecords, 100_000, &s.growthRecords},
+		{"growth-keys", *growthKeys, 10, &s.growthKeys}, {"growth-accounts", *growthAccounts, 1, &s.growthAccounts},
+	} {
+		numbers, err := parseNumbers(list.text, list.least)
+		if err != nil {
+			return s, fmt.Errorf("-%s %q: %w", list.name, list.text, err)
+		}
+		*list.into = numbers
 	}
 	s.serverArgs = strings.Fields(*server)
 	s.duration = time.Duration(*seconds * float64(time.Second))
 	if *only != "" {
 		s.only = strings.Split(*only, ",")
 	}
-	for text := range strings.SplitSeq(*connections, ",") {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 {
-			return s, fmt.Errorf("-connections %q: give numbers above 0", *connections)
-		}
-		s.connections = append(s.connections, n)
-	}
 	if s.rounds < 1 || s.records < 20_000 || s.duration <= 0 {
 		return s, errors.New("give at least one round, 20,000 records, and some time")
 	}
 	return s, nil
+}
+
+// parseNumbers reads numbers between commas.
+func parseNumbers(text string, least int) (numbers []int, err error) {
+	for part := range strings.SplitSeq(text, ",") {
+		n, err := strconv.Atoi(part)
+		if err != nil || n < least {
+			return nil, fmt.Errorf("give whole numbers, of at least %d", least)
+		}
+		numbers = append(numbers, n)
+	}
+	return numbers, nil
 }
 
 func main() {

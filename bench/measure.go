@@ -43,26 +43,17 @@ func measure(ctx context.Context, s settings, log *slog.Logger) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, server.Stop()) }()
+	if s.growth {
+		return measureGrowth(ctx, server, s, log)
+	}
 	b := &bench{settings: s, log: log}
+	defer func() { err = errors.Join(err, b.close()) }()
 	if b.cast, err = seeded(ctx, server, s.records, log); err != nil {
 		return err
 	}
-	if err := server.EnsureRole(ctx, servingRole); err != nil {
+	if err := b.open(ctx, server, databaseOf(s.records)); err != nil {
 		return err
 	}
-	b.dsn = server.DSN(databaseOf(s.records))
-	if b.pool, err = sql.Open("postgres", b.dsn); err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, b.pool.Close()) }()
-	if err := b.findPostgres(ctx); err != nil {
-		return err
-	}
-	defer func() {
-		for _, p := range b.peers {
-			err = errors.Join(err, p.stop())
-		}
-	}()
 	if err := b.startPeers(ctx, server.DSNAs(servingRole, databaseOf(s.records))); err != nil {
 		return err
 	}
@@ -76,6 +67,38 @@ func measure(ctx context.Context, s settings, log *slog.Logger) (err error) {
 	return nil
 }
 
+// open connects to a database and starts the product on it.
+func (b *bench) open(ctx context.Context, server *pgembed.Server, name string) error {
+	if err := server.EnsureRole(ctx, servingRole); err != nil {
+		return err
+	}
+	b.dsn = server.DSN(name)
+	pool, err := sql.Open("postgres", b.dsn)
+	if err != nil {
+		return err
+	}
+	b.pool = pool
+	if err := b.findPostgres(ctx); err != nil {
+		return err
+	}
+	b.product, err = startProduct(ctx, b.program, server.DSNAs(servingRole, name), b.dsn, b.serverArgs)
+	if err == nil {
+		b.peers = []*peer{b.product}
+	}
+	return err
+}
+
+// close stops all servers that were started.
+func (b *bench) close() (err error) {
+	for _, p := range b.peers {
+		err = errors.Join(err, p.stop())
+	}
+	if b.pool != nil {
+		err = errors.Join(err, b.pool.Close())
+	}
+	return err
+}
+
 // findPostgres finds the postmaster: the parent of whoever serves us.
 func (b *bench) findPostgres(ctx context.Context) error {
 	var backend int
@@ -87,12 +110,8 @@ func (b *bench) findPostgres(ctx context.Context) error {
 	return err
 }
 
+// startPeers starts what the product is measured against.
 func (b *bench) startPeers(ctx context.Context, dsn string) error {
-	p, err := startProduct(ctx, b.program, dsn, b.dsn, b.serverArgs)
-	if err != nil {
-		return err
-	}
-	b.product, b.peers = p, []*peer{p}
 	for _, role := range []string{"limit", "gqlgen"} {
 		p, err := startRole(ctx, role, dsn)
 		if err != nil {
@@ -132,12 +151,7 @@ func (b *bench) setStage(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	at := data
-	for _, name := range []string{"account", "usage", "pageInfo", "endCursor"} {
-		object, _ := at.(map[string]any)
-		at = object[name]
-	}
-	after, ok := at.(string)
+	after, ok := within(data, "account", "usage", "pageInfo", "endCursor").(string)
 	if !ok {
 		return errors.New("there is no page of records")
 	}
@@ -230,7 +244,7 @@ func (b *bench) workload(ctx context.Context, w *workload, clients int) ([]line,
 	}
 	for range b.rounds {
 		for i, p := range b.peers {
-			if err := b.round(ctx, p, w, clients, &lines[i]); err != nil {
+			if err := b.round(ctx, p, clients, b.requests(p, w), w.shown, &lines[i]); err != nil {
 				return nil, fmt.Errorf("%s: %w", p.name, err)
 			}
 		}
@@ -245,12 +259,13 @@ func (b *bench) workload(ctx context.Context, w *workload, clients int) ([]line,
 	})
 }
 
-func (b *bench) round(ctx context.Context, p *peer, w *workload, clients int, l *line) error {
+// round lets clients ask one peer for the length of a round, and adds what that cost to a line.
+func (b *bench) round(ctx context.Context, p *peer, clients int, requests func(client int) [][]byte, shown string, l *line) error {
 	before, err := b.used(p)
 	if err != nil {
 		return err
 	}
-	r, err := press(ctx, p.addr, clients, b.duration, b.requests(p, w), w.shown)
+	r, err := press(ctx, p.addr, clients, b.duration, requests, shown)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/alexedwards/argon2id"
+	"github.com/lib/pq"
 
 	"grantwood/db"
 	"grantwood/graph"
@@ -42,8 +43,13 @@ type cast struct {
 func databaseOf(records int) string { return fmt.Sprintf("bench_%d", records) }
 
 // seeded gives the database with so many records, which is made when it is not there or was not finished.
-func seeded(ctx context.Context, server *pgembed.Server, records int, log *slog.Logger) (c cast, err error) {
-	databases, name := db.Databases{DSN: server.DSN("postgres")}, databaseOf(records)
+func seeded(ctx context.Context, server *pgembed.Server, records int, log *slog.Logger) (cast, error) {
+	return kept(ctx, server, databaseOf(records), log, func(dsn string) (cast, error) { return seed(ctx, dsn, records, log) })
+}
+
+// kept gives what requests name of a database. The database is made when it is not there or was not finished.
+func kept[T any](ctx context.Context, server *pgembed.Server, name string, log *slog.Logger, fill func(dsn string) (T, error)) (c T, err error) {
+	databases := db.Databases{DSN: server.DSN("postgres")}
 	if there, err := databases.Exists(ctx, name); err != nil {
 		return c, err
 	} else if there {
@@ -56,11 +62,11 @@ func seeded(ctx context.Context, server *pgembed.Server, records int, log *slog.
 		}
 	}
 	start := time.Now()
-	log.Info("making the data", "records", records)
+	log.Info("making the data", "database", name)
 	if err := errors.Join(databases.Drop(ctx, name), databases.Create(ctx, name, "")); err != nil {
 		return c, err
 	}
-	if c, err = seed(ctx, server.DSN(name), records, log); err != nil {
+	if c, err = fill(server.DSN(name)); err != nil {
 		return c, err
 	}
 	text, err := json.Marshal(c)
@@ -79,29 +85,57 @@ type seeder struct {
 	log  *slog.Logger
 }
 
+// seed fills the database with so many records.
 func seed(ctx context.Context, dsn string, records int, log *slog.Logger) (c cast, err error) {
+	err = withSeeder(ctx, dsn, log, func(s *seeder) error {
+		s.Records = records
+		for _, step := range []func(context.Context) error{s.people, s.others, s.usage, s.sums} {
+			if err := step(ctx); err != nil {
+				return err
+			}
+		}
+		c = s.cast
+		return nil
+	})
+	return c, err
+}
+
+// withSeeder lets a seeder fill the database behind the DSN, when all tables have been made.
+func withSeeder(ctx context.Context, dsn string, log *slog.Logger, fill func(*seeder) error) (err error) {
 	// Passwords are never used again.
 	d, err := db.Open(db.Config{URL: dsn, MaxConns: 2, Logger: log, PasswordCost: &argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 16}})
 	if err != nil {
-		return c, err
+		return err
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
-	pool, err := sql.Open("postgres", dsn+" binary_parameters=yes")
+	pool, err := openSeeding(dsn)
 	if err != nil {
-		return c, err
+		return err
 	}
 	defer func() { err = errors.Join(err, pool.Close()) }()
 	today := time.Now().UTC().Truncate(24 * time.Hour)
-	s := seeder{cast: cast{Records: records, From: today.AddDate(0, 0, -usageDays), To: today}, db: d, pool: pool, log: log}
 	if _, err := d.Migrate(ctx); err != nil {
-		return c, err
+		return err
 	}
-	for _, step := range []func(context.Context) error{s.partitions, s.people, s.others, s.usage, s.sums} {
-		if err := step(ctx); err != nil {
-			return c, err
-		}
+	if err := d.KeepUsagePartitions(ctx, time.Now()); err != nil {
+		return err
 	}
-	return s.cast, nil
+	return fill(&seeder{cast: cast{From: today.AddDate(0, 0, -usageDays), To: today}, db: d, pool: pool, log: log})
+}
+
+// openSeeding opens connections with memory to make large indexes at once.
+func openSeeding(dsn string) (*sql.DB, error) {
+	config, err := pq.NewConfig(dsn)
+	if err != nil {
+		return nil, err
+	}
+	config.BinaryParameters = true
+	config.Runtime = map[string]string{"maintenance_work_mem": "512MB"}
+	connector, err := pq.NewConnectorConfig(config)
+	if err != nil {
+		return nil, err
+	}
+	return sql.OpenDB(connector), nil
 }
 
 func (s *seeder) exec(ctx context.Context, statement string, args ...any) error {
@@ -111,37 +145,39 @@ func (s *seeder) exec(ctx context.Context, statement string, args ...any) error 
 	return nil
 }
 
-func (s *seeder) partitions(ctx context.Context) error {
-	return s.db.KeepUsagePartitions(ctx, time.Now())
-}
-
 // request is a request of now.
 func request() graph.Request {
 	return graph.Request{ID: "bench", At: time.Now().UTC().Truncate(time.Microsecond)}
 }
 
-// people makes the account as people would, as far as that does not take too long.
-func (s *seeder) people(ctx context.Context) error {
+// provider makes the operator, and the products that are not there from the beginning.
+func (s *seeder) provider(ctx context.Context) (*graph.Viewer, error) {
 	o, token, err := s.db.CreateOperator(ctx, "Bench", graph.ScopeList{graph.ScopeSupport, graph.ScopeAdmin, graph.ScopeIngest, graph.ScopeVerify})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	s.Operator = token
 	provider := &graph.Viewer{Kind: graph.KindOperator, Operator: o, Request: request()}
 	for i := len(products) - 11; i < len(products); i++ {
 		if _, err := s.db.DefineProduct(ctx, provider, graph.DefineProductInput{Code: products[i], Name: products[i]}); err != nil {
-			return err
+			return nil, err
 		}
+	}
+	return provider, nil
+}
+
+// people makes the account as people would, as far as that does not take too long.
+func (s *seeder) people(ctx context.Context) error {
+	provider, err := s.provider(ctx)
+	if err != nil {
+		return err
 	}
 	owner, err := s.account(ctx, provider, "Bench")
 	if err != nil {
 		return err
 	}
 	s.Owner, s.Account = owner.Token, owner.Viewer.AccountID()
-	if err := s.exec(ctx, `UPDATE accounts SET max_users = 10000, max_api_keys = 10000 WHERE account_id = $1`, s.Account.String()); err != nil {
-		return err
-	}
-	if err := s.reader(ctx, owner.Viewer); err != nil {
+	if s.Reader, err = s.colleague(ctx, owner.Viewer, "reader@bench.example", "User 0000"); err != nil {
 		return err
 	}
 	if err := s.keys(ctx, owner.Viewer); err != nil {
@@ -156,31 +192,36 @@ func (s *seeder) people(ctx context.Context) error {
 	return s.exec(ctx, `UPDATE sessions SET expires_at = now() + interval '10 years'`)
 }
 
+// account makes an account with room for many users and keys.
 func (s *seeder) account(ctx context.Context, provider *graph.Viewer, name string) (*db.Session, error) {
 	made, err := s.db.CreateAccount(ctx, provider, graph.CreateAccountInput{Name: name, Currency: "EUR", PrimaryEmail: "owner@" + name + ".example"})
 	if err != nil {
 		return nil, err
 	}
-	return s.join(ctx, made.Invitation.Token, "Zoe Owner")
+	owner, err := s.join(ctx, made.Invitation.Token, "Zoe Owner")
+	if err != nil {
+		return nil, err
+	}
+	return owner, s.exec(ctx, `UPDATE accounts SET max_users = 10000, max_api_keys = 10000 WHERE account_id = $1`, owner.Viewer.AccountID().String())
 }
 
 func (s *seeder) join(ctx context.Context, token, name string) (*db.Session, error) {
 	return s.db.AcceptInvitation(ctx, &graph.Viewer{Request: request()}, graph.AcceptInvitationInput{Token: token, DisplayName: &name, Password: "a password for nobody"})
 }
 
-// reader makes the user who sees 100 keys.
-func (s *seeder) reader(ctx context.Context, owner *graph.Viewer) error {
+// colleague makes a user who sees usage, and gives the token of a session of theirs.
+func (s *seeder) colleague(ctx context.Context, owner *graph.Viewer, email, name string) (string, error) {
 	role := graph.RoleReporting
 	owner.Request = request()
-	made, err := s.db.InviteUser(ctx, owner, graph.InviteUserInput{Email: "reader@bench.example", Access: graph.AccessInput{Role: &role}, ValidDays: 7})
+	made, err := s.db.InviteUser(ctx, owner, graph.InviteUserInput{Email: email, Access: graph.AccessInput{Role: &role}, ValidDays: 7})
 	if err != nil {
-		return err
+		return "", err
 	}
-	joined, err := s.join(ctx, made.Token, "User 0000")
-	if err == nil {
-		s.Reader = joined.Token
+	joined, err := s.join(ctx, made.Token, name)
+	if err != nil {
+		return "", err
 	}
-	return err
+	return joined.Token, nil
 }
 
 // keys makes all keys but the master key, which came with the account.

@@ -39,7 +39,51 @@ const recordID = `encode(set_byte(set_byte(
 const recordSum = `SELECT sha256(uuid_send($1::uuid) || int8send((extract(epoch FROM n.at) * 1000000)::bigint) || convert_to(n.reference, 'UTF8')) AS sum`
 
 // usage makes the records of the account, and a tenth as many in the accounts around it.
-func (s *seeder) usage(ctx context.Context) error {
+func (s *seeder) usage(ctx context.Context) error { return s.withoutIndexes(ctx, s.records) }
+
+// withoutIndexes does something while records have no indexes but their primary key, and then makes them again as they were. References
+// are in no order: to put each where it belongs in an index takes several times as long as to sort all of them once.
+func (s *seeder) withoutIndexes(ctx context.Context, do func(context.Context) error) error {
+	rows, err := s.pool.QueryContext(ctx, `
+		SELECT i.indexrelid::regclass::text, replace(pg_get_indexdef(i.indexrelid), ' ON ONLY ', ' ON ')
+		FROM pg_index i
+		JOIN pg_class c ON c.oid = i.indexrelid
+		WHERE i.indrelid IN (SELECT relid FROM pg_partition_tree('usage_records')) AND NOT i.indisprimary AND NOT c.relispartition`)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	var remove, again []string
+	for rows.Next() {
+		var name, definition string
+		if err := rows.Scan(&name, &definition); err != nil {
+			return err
+		}
+		remove, again = append(remove, `DROP INDEX `+name), append(again, definition)
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	if err := s.each(ctx, remove); err != nil {
+		return err
+	}
+	if err := do(ctx); err != nil {
+		return err
+	}
+	return s.each(ctx, again)
+}
+
+// each does one statement after the other.
+func (s *seeder) each(ctx context.Context, statements []string) error {
+	for _, statement := range statements {
+		if err := s.exec(ctx, statement); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *seeder) records(ctx context.Context) error {
 	if err := s.usageOf(ctx, s.Account, s.Records, keys); err != nil {
 		return err
 	}
@@ -80,12 +124,7 @@ func (s *seeder) sums(ctx context.Context) error {
 	if left, err := s.db.CheckSums(ctx, false); err != nil || len(left) > 0 {
 		return fmt.Errorf("sums differ from the records: %v, %w", left, err)
 	}
-	for _, statement := range []string{`VACUUM (ANALYZE)`, `CHECKPOINT`} {
-		if err := s.exec(ctx, statement); err != nil {
-			return err
-		}
-	}
-	return nil
+	return s.each(ctx, []string{`VACUUM (ANALYZE)`, `CHECKPOINT`})
 }
 
 // array gives names as a parameter for text[].

@@ -38,15 +38,18 @@ func (l *line) each(d time.Duration) time.Duration {
 	return d / time.Duration(l.count)
 }
 
+// whole gives all CPU time for one request.
+func (l *line) whole() time.Duration { return l.each(l.server + l.postgres) }
+
 // related says of each line how its cost relates to that of the limit among them.
 func related(lines []line) {
 	for i := range lines {
 		if lines[i].peer != "limit" {
 			continue
 		}
-		limit := lines[i].each(lines[i].server + lines[i].postgres)
+		limit := lines[i].whole()
 		for j := range lines {
-			if own := lines[j].each(lines[j].server + lines[j].postgres); own > 0 {
+			if own := lines[j].whole(); own > 0 {
 				lines[j].ofLimit = float64(limit) / float64(own)
 			}
 		}
@@ -56,15 +59,16 @@ func related(lines []line) {
 // printTable prints lines as a table in Markdown.
 func printTable(out io.Writer, lines []line) {
 	var b strings.Builder
-	b.WriteString("| | Clients | | Requests/s | p50 ms | p99 ms | Server CPU ms | PostgreSQL CPU ms | Memory MiB | Cost of limit | Must | Aim |\n")
-	b.WriteString("|---|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n")
+	b.WriteString("| | Clients | | Requests/s | p50 ms | p99 ms | p99 ÷ p50 | Server CPU ms | PostgreSQL CPU ms | Memory MiB | Cost of limit | Must | Aim |\n")
+	b.WriteString("|---|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n")
 	for _, l := range lines {
 		goals := " | |"
 		if l.peer == "product" {
 			goals = fmt.Sprintf(" %.2f | %.2f |", l.must, l.aim)
 		}
-		fmt.Fprintf(&b, "| %s | %d | %s | %s | %s | %s | %s | %s | %d | %.2f |%s\n", l.workload, l.clients, l.peer,
-			digits(float64(l.count)/l.elapsed.Seconds()), millis(percentile(l.latencies, 50)), millis(percentile(l.latencies, 99)),
+		p50, p99 := percentile(l.latencies, 50), percentile(l.latencies, 99)
+		fmt.Fprintf(&b, "| %s | %d | %s | %s | %s | %s | %.1f | %s | %s | %d | %.2f |%s\n", l.workload, l.clients, l.peer,
+			digits(float64(l.count)/l.elapsed.Seconds()), millis(p50), millis(p99), float64(p99)/float64(max(1, p50)),
 			millis(l.each(l.server)), millis(l.each(l.postgres)), l.memory>>20, l.ofLimit, goals)
 	}
 	_, _ = io.WriteString(out, b.String())

@@ -36,6 +36,7 @@ type stage struct {
 	cast
 	users, keys []string // IDs of users and keys whose grants are switched
 	after       string   // cursor at the end of the first page of records
+	seen        []string // IDs of keys that the reader sees; for growth
 }
 
 func owner(s *stage) string    { return s.Owner }
@@ -109,13 +110,18 @@ func (s *stage) parameters() string {
 func (w *workload) graphQL(s *stage, addr string, client int) [][]byte {
 	var list [][]byte
 	for _, a := range w.asks(s, client) {
-		body, err := json.Marshal(map[string]any{"query": w.query, "variables": a.variables})
-		if err != nil {
-			panic(fmt.Sprintf("the variables of %s: %v", w.name, err)) // they are texts and numbers
-		}
-		list = append(list, wire("POST", addr, "/graphql", w.token(s), body))
+		list = append(list, graphQL(addr, bearer(w.token(s)), w.query, a.variables))
 	}
 	return list
+}
+
+// graphQL writes a request for a document.
+func graphQL(addr, authorization, query string, variables map[string]any) []byte {
+	body, err := json.Marshal(map[string]any{"query": query, "variables": variables})
+	if err != nil {
+		panic(fmt.Sprintf("the variables of %s: %v", query, err)) // they are texts and numbers
+	}
+	return wire("POST", addr, "/graphql", authorization, body)
 }
 
 // byHand gives them as the limit takes them.
@@ -123,14 +129,14 @@ func (w *workload) byHand(s *stage, addr string, client int) [][]byte {
 	var list [][]byte
 	for _, a := range w.asks(s, client) {
 		if a.body == nil {
-			list = append(list, wire("GET", addr, a.path, w.token(s), nil))
+			list = append(list, wire("GET", addr, a.path, bearer(w.token(s)), nil))
 			continue
 		}
 		body, err := json.Marshal(a.body)
 		if err != nil {
 			panic(fmt.Sprintf("the body of %s: %v", w.name, err)) // likewise
 		}
-		list = append(list, wire("POST", addr, a.path, w.token(s), body))
+		list = append(list, wire("POST", addr, a.path, bearer(w.token(s)), body))
 	}
 	return list
 }

@@ -14,7 +14,7 @@ import (
 
 const (
 	visibleSets = 1000 // how many users' and tokens' sets of visible keys are remembered
-	trees       = 200  // how many accounts' trees are
+	trees       = 1000 // how many accounts' trees are; sets hold on to them as well, so that fewer would save little
 )
 
 // ruleKey names what a user, or a token of theirs, saw at a version of the rules about the user and of the tree.
