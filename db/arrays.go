@@ -73,6 +73,14 @@ func (a *array) text(s string) {
 	a.raw = append(a.raw, s...)
 }
 
+// digits writes a sum as text.
+func (a *array) digits(s *costSum) {
+	a.size(0)
+	start := len(a.raw)
+	a.raw = s.appendTo(a.raw)
+	binary.BigEndian.PutUint32(a.raw[start-4:], uint32(len(a.raw)-start))
+}
+
 func (a *array) int8(n int64) {
 	a.size(8)
 	a.raw = binary.BigEndian.AppendUint64(a.raw, uint64(n))

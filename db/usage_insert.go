@@ -18,7 +18,7 @@ func insertUsage(ctx context.Context, tx *sqlx.Tx, account graph.UUID, rows []*u
 	if err != nil {
 		return err
 	}
-	args = append(append(args, sumArrays(sums.quarters)...), sumArrays(sums.days)...)
+	args = append(append(args, sums.quarters.arrays()...), sums.days.arrays()...)
 	args = append(append(args, newID()), usageNews(rows)...)
 	touch(tx, account)
 	_, err = tx.ExecContext(ctx, `
