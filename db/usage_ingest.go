@@ -53,7 +53,9 @@ type usageBatch struct {
 	account graph.UUID
 	keys    []*usageKey // that the rows name
 	rows    []*usageRow
-	sums    *usageSums // what the added records change; nil when there are none
+	// emptyFrom and emptyTo are microseconds since 1970 between which nothing is stored: the same when that is not known.
+	emptyFrom, emptyTo int64
+	sums               *usageSums // what the added records change; nil when there are none
 	graph.Ingested
 }
 
@@ -219,7 +221,7 @@ func (b *usageBatch) add(ctx context.Context, tx *sqlx.Tx, recordedAt time.Time,
 		return nil
 	}
 	b.Accepted, b.sums = len(b.rows), sums
-	if err := insertUsage(ctx, tx, b.account, b.rows, sums, recordedAt); err != nil {
+	if err := b.insertUsage(ctx, tx, recordedAt); err != nil {
 		return err
 	}
 	return known.markReplaced(ctx, tx, b.account)

@@ -102,6 +102,7 @@ func period(rows []*usageRow) (first, last time.Time) {
 
 // repeated gives the rows whose identifiers are there already. Rows come mostly in the order of time, and what is new lies where
 // nothing is yet: so it looks at all that is stored in the period, unless that is much, and then for each row.
+// Where nothing is stored there are no sums either.
 func (b *usageBatch) repeated(ctx context.Context, tx *sqlx.Tx) ([]*usageRow, error) {
 	const much = 2 * graph.MaxUsageBatch
 	first, last := period(b.rows)
@@ -122,6 +123,9 @@ func (b *usageBatch) repeated(ctx context.Context, tx *sqlx.Tx) ([]*usageRow, er
 			FROM unnest($2::timestamptz[], $3::uuid[]) AS t (occurred_at, id)
 			JOIN usage_records r ON r.account_id = $1 AND r.occurred_at = t.occurred_at AND r.id = t.id
 			WHERE r.occurred_at BETWEEN $4 AND $5`, b.account, times, ids, first, last)
+	}
+	if err == nil && len(there) == 0 {
+		b.emptyFrom, b.emptyTo = first.UnixMicro(), last.UnixMicro()+1
 	}
 	if err != nil || len(there) == 0 {
 		return nil, err

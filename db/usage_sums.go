@@ -163,16 +163,15 @@ func mod(micros int64, d time.Duration) int64 {
 	return (micros%n + n) % n
 }
 
-// arrays gives the sums as parameters, an array for each column: key, start, product, country, then the sums.
-func (c *usageCells) arrays() []any {
-	order := c.changed()
+// sums gives sums as parameters, an array for each column: key, start, product, country, then the sums.
+func (a *arrays) sums(order []*usageCellSums) []any {
 	n := len(order)
-	keys, starts := newArray(oidUUID, n, 16), newArray(oidTimestamptz, n, 8)
-	products, countries := newArray(oidText, n, 8), newArray(oidText, n, 2)
+	keys, starts := a.new(oidUUID, n, 16), a.new(oidTimestamptz, n, 8)
+	products, countries := a.new(oidText, n, 8), a.new(oidText, n, 2)
 	args := []any{keys, starts, products, countries}
 	var records, quantities, costs [2]*array
 	for i := range 2 {
-		records[i], quantities[i], costs[i] = newArray(oidInt8, n, 8), newArray(oidInt8, n, 8), newArray(oidText, n, 10)
+		records[i], quantities[i], costs[i] = a.new(oidInt8, n, 8), a.new(oidInt8, n, 8), a.new(oidText, n, 10)
 		args = append(args, records[i], quantities[i], costs[i])
 	}
 	for _, s := range order {
