@@ -141,6 +141,7 @@ func openPoolWith(dsn string, conns int, tracing trace.TracerProvider) (*sqlx.DB
 	if err != nil {
 		return nil, fmt.Errorf("DATABASE_URL cannot be used: %w", err)
 	}
+	connector.Dialer(dialer{})
 	open := sql.OpenDB(connector)
 	if tracing != nil {
 		open = openTraced(connector, tracing)
