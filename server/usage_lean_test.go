@@ -39,6 +39,14 @@ func TestLeanRecord(t *testing.T) {
 		}
 		differ(t, line)
 	}
+	// What JSON takes in another way, or refuses, is left to the other reader.
+	for _, change := range [][2]string{{`,"tags"`, `,"tags":{"a":"b"},"tags"`}, {`"summer"`, `"summer","campaign":"winter"`}, {`"gwk1"`, "\"gwk\x01\""}, {`"gwk1"`, `"gwk\u0031"`}, {`"gwk1"`, `null`},
+		{`3,`, `03,`}, {`3,`, `3.0,`}, {`"0.0125"`, `00.5`}, {`"0.0125"`, `.5`}, {`"0.0125"`, `+1`}, {`}}`, `}}}`}, {`}}`, `},}`}, {`}}`, `}`}, {`{"key"`, `{"Key"`}, {`"quantity":3,`, ``}} {
+		line := strings.Replace(plainLine, change[0], change[1], 1)
+		if _, ok := leanRecord(line); ok || line == plainLine {
+			t.Errorf("read: %s", line)
+		}
+	}
 }
 
 // frequencies has numbers from 1 to 7 now and then, mostly 0.
