@@ -53,17 +53,25 @@ func processCPU(pid int) (time.Duration, error) {
 }
 
 // familyCPU is the CPU time of a process and of all its children, those that have ended included: of PostgreSQL's postmaster, that of the
-// whole server.
+// whole server. It looks again when a child has ended meanwhile, which would be missed otherwise, or counted twice.
 func familyCPU(pid int) (time.Duration, error) {
 	parent, err := readUsed(pid)
-	if err != nil {
-		return 0, err
+	for err == nil {
+		var sum time.Duration
+		if sum, err = childrenCPU(pid); err != nil {
+			break
+		}
+		before := parent
+		if parent, err = readUsed(pid); err == nil && parent.children == before.children {
+			return parent.own + parent.children + sum, nil
+		}
 	}
-	sum := parent.own + parent.children
+	return 0, err
+}
+
+// childrenCPU is the CPU time of the children that a process has now.
+func childrenCPU(pid int) (sum time.Duration, err error) {
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
-	if err != nil {
-		return 0, err
-	}
 	for _, name := range stats {
 		text, err := os.ReadFile(name)
 		if err != nil {
@@ -73,7 +81,7 @@ func familyCPU(pid int) (time.Duration, error) {
 			sum += u.own + u.children
 		}
 	}
-	return sum, nil
+	return sum, err
 }
 
 // resident is the memory of a process that is in RAM, in bytes.

@@ -3,6 +3,8 @@ package db
 import (
 	"database/sql/driver"
 	"encoding/binary"
+	"slices"
+	"sync"
 	"time"
 
 	"grantwood/graph"
@@ -31,11 +33,45 @@ const arrayHeader = 5 * 4
 // newArray makes an empty array for about so many elements of about so many bytes each.
 func newArray(oid uint32, elements, bytes int) *array {
 	a := &array{raw: make([]byte, arrayHeader, arrayHeader+elements*(4+bytes))}
+	a.begin(oid)
+	return a
+}
+
+// begin writes the header, but for the number of elements.
+func (a *array) begin(oid uint32) {
 	binary.BigEndian.PutUint32(a.raw[0:], 1)
 	binary.BigEndian.PutUint32(a.raw[4:], 1) // there may be nulls
 	binary.BigEndian.PutUint32(a.raw[8:], oid)
 	binary.BigEndian.PutUint32(a.raw[16:], 1)
+}
+
+// arrays are parameters of a statement whose memory serves another one after it.
+type arrays []*array
+
+var arrayRoom = sync.Pool{New: func() any { return new(array) }}
+
+// new is newArray in memory of earlier statements.
+func (s *arrays) new(oid uint32, elements, bytes int) *array {
+	a, _ := arrayRoom.Get().(*array)
+	*s = append(*s, a)
+	raw := slices.Grow(a.raw[:0], arrayHeader+elements*(4+bytes))[:arrayHeader]
+	clear(raw)
+	*a = array{raw: raw}
+	a.begin(oid)
 	return a
+}
+
+// mostRoom is how many bytes of an array are kept for the next statement: enough for a whole batch of usage.
+const mostRoom = 1 << 20
+
+// free gives the memory back. The statement has been sent, and the arrays are not used any more.
+func (s *arrays) free() {
+	for _, a := range *s {
+		if cap(a.raw) <= mostRoom {
+			arrayRoom.Put(a)
+		}
+	}
+	*s = nil
 }
 
 // Value gives the parameter: bytes go to PostgreSQL as they are.
@@ -71,6 +107,14 @@ func (a *array) uuidOrNull(id graph.UUID) {
 func (a *array) text(s string) {
 	a.size(len(s))
 	a.raw = append(a.raw, s...)
+}
+
+// digits writes a sum as text.
+func (a *array) digits(s *costSum) {
+	a.size(0)
+	start := len(a.raw)
+	a.raw = s.appendTo(a.raw)
+	binary.BigEndian.PutUint32(a.raw[start-4:], uint32(len(a.raw)-start))
 }
 
 func (a *array) int8(n int64) {

@@ -35,9 +35,9 @@ func (s *liveSum) trim() {
 	s.newest = slices.Clip(s.newest[:min(len(s.newest), graph.MaxLiveRecords)])
 }
 
-// usageNews gives what rows of a batch tell, as parameters, an array for each column, in the order of the keys. Rows that another one
+// news gives what rows of a batch tell, as parameters, an array for each column, in the order of the keys. Rows that another one
 // of the batch corrects are left out.
-func usageNews(rows []*usageRow) []any {
+func (a *arrays) news(rows []*usageRow) []any {
 	sums := map[graph.UUID]*liveSum{}
 	var term big.Int
 	for _, r := range rows {
@@ -58,8 +58,8 @@ func usageNews(rows []*usageRow) []any {
 		s.newest = append(s.newest, r.id)
 	}
 	n := len(sums)
-	keys, records, succeeded, quantities := newArray(oidUUID, n, 16), newArray(oidInt8, n, 8), newArray(oidInt8, n, 8), newArray(oidInt8, n, 8)
-	costs, named, ids := newArray(oidText, n, 12), newArray(oidInt8, n, 8), newArray(oidUUID, len(rows), 16)
+	keys, records, succeeded, quantities := a.new(oidUUID, n, 16), a.new(oidInt8, n, 8), a.new(oidInt8, n, 8), a.new(oidInt8, n, 8)
+	costs, named, ids := a.new(oidText, n, 12), a.new(oidInt8, n, 8), a.new(oidUUID, len(rows), 16)
 	for _, s := range slices.SortedFunc(maps.Values(sums), bySumKey) {
 		if len(s.newest) > graph.MaxLiveRecords {
 			s.trim()

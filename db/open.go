@@ -140,12 +140,14 @@ func openPoolWith(dsn string, conns int, direct bool, tracing trace.TracerProvid
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = 5 * time.Second
 	}
-	var connector driver.Connector
-	if connector, err = pq.NewConnectorConfig(config); err != nil {
+	plain, err := pq.NewConnectorConfig(config)
+	if err != nil {
 		return nil, fmt.Errorf("DATABASE_URL cannot be used: %w", err)
 	}
+	plain.Dialer(dialer{})
+	var connector driver.Connector = plain
 	if direct {
-		if connector, err = newPreparing(connector); err != nil {
+		if connector, err = newPreparing(plain); err != nil {
 			return nil, err
 		}
 	}

@@ -62,7 +62,7 @@ func accountOfUsage(ctx context.Context, tx *sqlx.Tx, account graph.UUID) (*grap
 func (b *usageBatch) touchedThresholds(ctx context.Context, tx *sqlx.Tx) ([]thresholdPeriod, error) {
 	times := map[graph.UUID][]time.Time{}
 	var keys []graph.UUID
-	for c := range b.sums.quarters {
+	for _, c := range b.sums.quarters.list {
 		if times[c.key] == nil {
 			keys = append(keys, c.key)
 		}

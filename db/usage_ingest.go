@@ -16,26 +16,46 @@ import (
 type usageRow struct {
 	index      int // in the batch
 	in         *graph.UsageRecordInput
+	named      *usageKey
 	id, key    graph.UUID
 	at         time.Time
+	month      usageMonth
 	cost       int64
 	tags       graph.UsageTags
 	replacedBy graph.UUID // a later record of the batch that corrects this one
 }
 
+// usageKey is a key that records name.
+type usageKey struct {
+	text    string
+	account graph.UUID // zero when the text names none
+	id      graph.UUID // zero until it is found
+}
+
+// usageMonth numbers the months (UTC) of the calendar.
+type usageMonth int
+
+func usageMonthOf(t time.Time) usageMonth {
+	year, month, _ := t.UTC().Date()
+	return usageMonth(year*12 + int(month))
+}
+
 // usagePlace is what a reference is unique in, beside the account: the month in which the record happened.
 type usagePlace struct {
-	month     time.Time
+	month     usageMonth
 	reference string
 }
 
-func (r *usageRow) place() usagePlace { return usagePlace{graph.MonthOf(r.at), r.in.Reference} }
+func (r *usageRow) place() usagePlace { return usagePlace{r.month, r.in.Reference} }
 
 // usageBatch is what becomes of the records of one account.
 type usageBatch struct {
 	account graph.UUID
+	keys    []*usageKey // that the rows name
 	rows    []*usageRow
-	sums    *usageSums // what the added records change; nil when there are none
+	// emptyFrom and emptyTo are microseconds since 1970 between which nothing is stored: the same when that is not known.
+	emptyFrom, emptyTo int64
+	sums               *usageSums // what the added records change; nil when there are none
 	graph.Ingested
 }
 
@@ -98,10 +118,15 @@ func (db *DB) IngestUsage(ctx context.Context, v *graph.Viewer, records []*graph
 // no account could take.
 func sortUsage(records []*graph.UsageRecordInput, rules graph.UsageRules) ([]*usageBatch, []*graph.UsageRefusal) {
 	var refused []*graph.UsageRefusal
-	byAccount := map[graph.UUID]*usageBatch{}
+	byAccount, byKey, all := map[graph.UUID]*usageBatch{}, map[string]*usageKey{}, make([]usageRow, len(records))
 	for i, in := range records {
-		account, why := accountOfKey(in.Key), rules.Check(in)
-		if why == nil && account.IsZero() {
+		why := rules.Check(in)
+		key := byKey[in.Key]
+		if why == nil && key == nil {
+			key = &usageKey{text: in.Key, account: accountOfKey(in.Key)}
+			byKey[in.Key] = key
+		}
+		if why == nil && key.account.IsZero() {
 			why = graph.UnknownUsageKey()
 		}
 		if why != nil {
@@ -109,13 +134,20 @@ func sortUsage(records []*graph.UsageRecordInput, rules graph.UsageRules) ([]*us
 			refused = append(refused, why)
 			continue
 		}
-		b := byAccount[account]
-		if b == nil {
-			b = &usageBatch{account: account}
-			byAccount[account] = b
-		}
 		at := in.OccurredAt.UTC().Truncate(time.Microsecond)
-		b.rows = append(b.rows, &usageRow{index: i, in: in, id: graph.UsageRecordID(account, at, in.Reference), at: at, cost: in.CostUnits(), tags: in.TagSet()})
+		all[i] = usageRow{index: i, in: in, named: key, id: graph.UsageRecordID(key.account, at, in.Reference), at: at, month: usageMonthOf(at),
+			cost: in.CostUnits(), tags: in.TagSet()}
+		b := byAccount[key.account]
+		if b == nil {
+			b = &usageBatch{account: key.account}
+			byAccount[key.account] = b
+		}
+		b.rows = append(b.rows, &all[i])
+	}
+	for _, key := range byKey {
+		if b := byAccount[key.account]; b != nil {
+			b.keys = append(b.keys, key)
+		}
 	}
 	batches := make([]*usageBatch, 0, len(byAccount))
 	for _, b := range byAccount {
@@ -135,7 +167,7 @@ func (db *DB) ingest(ctx context.Context, v *graph.Viewer, batches []*usageBatch
 	return db.transact(ctx, "add usage", func(tx *sqlx.Tx) error {
 		refused := 0
 		for _, b := range batches {
-			once := &usageBatch{account: b.account, rows: slices.Clone(b.rows)}
+			once := &usageBatch{account: b.account, keys: b.keys, rows: slices.Clone(b.rows)}
 			err := once.add(ctx, tx, v.Request.At, wary)
 			if sqlState(err) == string(pqerror.UniqueViolation) {
 				wary, err = true, errAgain
@@ -169,7 +201,7 @@ func (b *usageBatch) add(ctx context.Context, tx *sqlx.Tx, recordedAt time.Time,
 	if err := b.findKeys(ctx, tx); err != nil || len(b.rows) == 0 {
 		return err
 	}
-	known := &usageKnown{places: map[usagePlace]*usageKept{}, stored: map[string][]*usageKept{}, batch: map[string][]*usageRow{}}
+	known := newUsageKnown(len(b.rows))
 	if err := known.readCorrected(ctx, tx, b); err != nil {
 		return err
 	}
@@ -183,13 +215,13 @@ func (b *usageBatch) add(ctx context.Context, tx *sqlx.Tx, recordedAt time.Time,
 	if err := known.readPlaces(ctx, tx, b.account, suspects); err != nil {
 		return err
 	}
-	sums := newUsageSums()
+	sums := newUsageSums(len(b.rows))
 	b.decide(known, sums)
 	if len(b.rows) == 0 {
 		return nil
 	}
 	b.Accepted, b.sums = len(b.rows), sums
-	if err := insertUsage(ctx, tx, b.account, b.rows, sums, recordedAt); err != nil {
+	if err := b.insertUsage(ctx, tx, recordedAt); err != nil {
 		return err
 	}
 	return known.markReplaced(ctx, tx, b.account)
@@ -211,13 +243,9 @@ func lockUsage(ctx context.Context, tx *sqlx.Tx, account graph.UUID) error {
 // findKeys finds the keys that the records name, whatever state they are in, and refuses what is about none and what is in another
 // currency than the account's.
 func (b *usageBatch) findKeys(ctx context.Context, tx *sqlx.Tx) error {
-	wanted := map[string]graph.UUID{}
-	for _, r := range b.rows {
-		wanted[r.in.Key] = graph.UUID{}
-	}
-	keys := newArray(oidText, len(wanted), len(publicKey)+64)
-	for key := range wanted {
-		keys.text(key)
+	keys := newArray(oidText, len(b.keys), len(publicKey)+64)
+	for _, key := range b.keys {
+		keys.text(key.text)
 	}
 	var found []struct {
 		Currency string
@@ -229,11 +257,15 @@ func (b *usageBatch) findKeys(ctx context.Context, tx *sqlx.Tx) error {
 		FROM accounts a
 		JOIN api_keys k ON k.account_id = a.account_id AND k.key = ANY($2::text[])
 		WHERE a.account_id = $1`, b.account, keys)
+	ids := make(map[string]graph.UUID, len(found))
 	for _, f := range found {
-		wanted[f.Key] = f.KeyID
+		ids[f.Key] = f.KeyID
+	}
+	for _, key := range b.keys {
+		key.id = ids[key.text]
 	}
 	b.keep(func(r *usageRow) bool {
-		r.key, r.replacedBy = wanted[r.in.Key], graph.UUID{}
+		r.key, r.replacedBy = r.named.id, graph.UUID{}
 		if r.key.IsZero() {
 			b.refuse(r, graph.UnknownUsageKey())
 			return false
@@ -250,9 +282,9 @@ func (b *usageBatch) findKeys(ctx context.Context, tx *sqlx.Tx) error {
 // decide goes through the rows in their order, keeps those that are new, and adds up what they change in the sums.
 func (b *usageBatch) decide(known *usageKnown, sums *usageSums) {
 	b.keep(func(r *usageRow) bool {
-		kept, place := r.kept(), r.place()
-		if there := known.places[place]; there != nil {
-			if there.same(kept) {
+		place := r.place()
+		if there, ok := known.places[place]; ok {
+			if there.kept().same(r.kept()) {
 				b.Duplicates++
 			} else {
 				b.refuse(r, graph.UsageContradicted())
@@ -267,9 +299,8 @@ func (b *usageBatch) decide(known *usageKnown, sums *usageSums) {
 			}
 			sums.add(replaced, -1)
 		}
-		known.places[place] = kept
-		known.batch[r.in.Reference] = append(known.batch[r.in.Reference], r)
-		sums.add(kept, 1)
+		known.take(place, r)
+		sums.addRow(r)
 		return true
 	})
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -11,73 +13,112 @@ import (
 	"grantwood/graph"
 )
 
+// unnested gives the columns, each with its type, of arrays that are parameters from the first on. Arrays that are unnested side by side in
+// a list of columns are read in step; in FROM each would be written down first, which is a fifth of what adding a record costs.
+func unnested(first int, columns ...string) string {
+	list := make([]string, len(columns))
+	for i, c := range columns {
+		name, kind, _ := strings.Cut(c, " ")
+		list[i] = "unnest($" + strconv.Itoa(first+i) + "::" + kind + "[]) AS " + name
+	}
+	return `(SELECT ` + strings.Join(list, ", ") + `) AS c`
+}
+
+// unnestedSums are sums, from the parameter on, with the column of their start.
+func unnestedSums(first int, at string) string {
+	return unnested(first, "key_id uuid", at+" timestamptz", "product text", "country text", "records bigint", "quantity bigint", "cost text",
+		"failed_records bigint", "failed_quantity bigint", "failed_cost text")
+}
+
+// addUsage adds records, all new, and what they change in the sums, and tells of them. Sums of which nothing is there yet, from $16 on, are
+// inserted in the plain way, which costs two thirds of looking first.
+var addUsage = `
+	WITH added AS (
+		INSERT INTO usage_records (account_id, recorded_at, occurred_at, id, key_id, product, direction, country, quantity, cost, succeeded,
+			reference, tags, replaces, replaced_by)
+		SELECT $1::uuid, $2::timestamptz, c.occurred_at, c.id, c.key_id, c.product, c.direction, c.country, c.quantity, c.cost, c.succeeded,
+			c.reference, coalesce(c.tags, '{}'), c.replaces, c.replaced_by
+		FROM ` + unnested(3, "reference text", "id uuid", "key_id uuid", "occurred_at timestamptz", "product text", "direction text", "country text",
+	"quantity bigint", "cost bigint", "succeeded boolean", "tags jsonb", "replaces text", "replaced_by uuid") + `
+	), begun AS (
+		INSERT INTO usage_quarters (account_id, key_id, at, product, country, ` + sumNames + `)
+		SELECT $1::uuid, c.key_id, c.at, c.product, c.country, ` + sumsSent + `
+		FROM ` + unnestedSums(16, "at") + `
+	), quarters AS (
+		INSERT INTO usage_quarters AS s (account_id, key_id, at, product, country, ` + sumNames + `)
+		SELECT $1::uuid, c.key_id, c.at, c.product, c.country, ` + sumsSent + `
+		FROM ` + unnestedSums(26, "at") + `
+		ON CONFLICT (account_id, key_id, at, product, country) DO UPDATE SET ` + sumsAdded + `
+	), told AS (
+		INSERT INTO live_events (account_id, event_id, at, kind, key_ids, usage_records, usage_succeeded, usage_quantity, usage_cost, usage_named,
+			usage_ids)
+		SELECT $1::uuid, $46::uuid, $2::timestamptz, 'USAGE', $47::uuid[], $48::bigint[], $49::bigint[], $50::bigint[], $51::text[]::numeric[], $52::bigint[], $53::uuid[]
+		WHERE cardinality($47::uuid[]) > 0
+	)
+	INSERT INTO usage_days AS s (account_id, key_id, day, product, ` + sumNames + `)
+	SELECT $1::uuid, c.key_id, c.day, c.product, ` + sumsSent + `
+	FROM ` + unnestedSums(36, "day") + `
+	ON CONFLICT (account_id, key_id, day, product) DO UPDATE SET ` + sumsAdded
+
 // insertUsage adds the rows, all new, and what they change in the sums, and tells of them, in one statement. It fails with a unique violation when
 // one is not new.
-func insertUsage(ctx context.Context, tx *sqlx.Tx, account graph.UUID, rows []*usageRow, sums *usageSums, recordedAt time.Time) error {
-	args, err := usageArrays(rows)
+func (b *usageBatch) insertUsage(ctx context.Context, tx *sqlx.Tx, recordedAt time.Time) error {
+	var room arrays
+	defer room.free()
+	args, err := room.usage(b.rows)
 	if err != nil {
 		return err
 	}
-	args = append(append(args, sumArrays(sums.quarters)...), sumArrays(sums.days)...)
-	args = append(append(args, newID()), usageNews(rows)...)
-	touch(tx, account)
-	_, err = tx.ExecContext(ctx, `
-		WITH added AS (
-			INSERT INTO usage_records (account_id, recorded_at, occurred_at, id, key_id, product, direction, country, quantity, cost, succeeded,
-				reference, tags, replaces, replaced_by)
-			SELECT $1, $2::timestamptz, c.*
-			FROM unnest($3::timestamptz[], $4::uuid[], $5::uuid[], $6::text[], $7::text[], $8::text[], $9::bigint[], $10::bigint[], $11::boolean[],
-				$12::text[], $13::jsonb[], $14::text[], $15::uuid[]) AS c
-		), quarters AS (
-			INSERT INTO usage_quarters AS s (account_id, key_id, at, product, country, `+sumNames+`)
-			SELECT $1, c.key_id, c.at, c.product, c.country, `+sumsSent+`
-			FROM unnest($16::uuid[], $17::timestamptz[], $18::text[], $19::text[], $20::bigint[], $21::bigint[], $22::text[], $23::bigint[],
-				$24::bigint[], $25::text[]) AS c (key_id, at, product, country, `+sumNames+`)
-			ON CONFLICT (account_id, key_id, at, product, country) DO UPDATE SET `+sumsAdded+`
-		), told AS (
-			INSERT INTO live_events (account_id, event_id, at, kind, key_ids, usage_records, usage_succeeded, usage_quantity, usage_cost, usage_named,
-				usage_ids)
-			SELECT $1, $36::uuid, $2, 'USAGE', $37::uuid[], $38::bigint[], $39::bigint[], $40::bigint[], $41::text[]::numeric[], $42::bigint[], $43::uuid[]
-			WHERE cardinality($37::uuid[]) > 0
-		)
-		INSERT INTO usage_days AS s (account_id, key_id, day, product, `+sumNames+`)
-		SELECT $1, c.key_id, c.at, c.product, `+sumsSent+`
-		FROM unnest($26::uuid[], $27::timestamptz[], $28::text[], $29::text[], $30::bigint[], $31::bigint[], $32::text[], $33::bigint[],
-			$34::bigint[], $35::text[]) AS c (key_id, at, product, country, `+sumNames+`)
-		ON CONFLICT (account_id, key_id, day, product) DO UPDATE SET `+sumsAdded, append([]any{account, recordedAt}, args...)...)
+	begun, others := b.split(b.sums.quarters.changed())
+	args = append(append(append(args, room.sums(begun)...), room.sums(others)...), room.sums(b.sums.days.changed())...)
+	args = append(append(args, newID()), room.news(b.rows)...)
+	touch(tx, b.account)
+	_, err = tx.ExecContext(ctx, addUsage, append([]any{b.account, recordedAt}, args...)...)
 	return err
 }
 
-// usageArrays gives the rows as parameters, an array for each column.
-func usageArrays(rows []*usageRow) ([]any, error) {
+// split tells sums of which nothing is there yet from others: those of quarters of an hour that lie, whole, where the account has no record.
+func (b *usageBatch) split(sums []*usageCellSums) (begun, others []*usageCellSums) {
+	begun, others = make([]*usageCellSums, 0, len(sums)), make([]*usageCellSums, 0, len(sums))
+	for _, s := range sums {
+		if s.start >= b.emptyFrom && s.start+quarter.Microseconds() <= b.emptyTo {
+			begun = append(begun, s)
+		} else {
+			others = append(others, s)
+		}
+	}
+	return begun, others
+}
+
+// usage gives rows as parameters, an array for each column. The longest comes first: the driver's buffer grows the least then.
+func (a *arrays) usage(rows []*usageRow) ([]any, error) {
 	n := len(rows)
-	times, ids, keys := newArray(oidTimestamptz, n, 8), newArray(oidUUID, n, 16), newArray(oidUUID, n, 16)
-	products, directions, countries := newArray(oidText, n, 8), newArray(oidText, n, 8), newArray(oidText, n, 2)
-	quantities, costs, succeeded := newArray(oidInt8, n, 8), newArray(oidInt8, n, 8), newArray(oidBool, n, 1)
-	references, tags := newArray(oidText, n, 36), newArray(oidJSONB, n, 3)
-	replaces, replacedBy := newArray(oidText, n, 0), newArray(oidUUID, n, 0)
+	references, ids, keys := a.new(oidText, n, 36), a.new(oidUUID, n, 16), a.new(oidUUID, n, 16)
+	times, products, directions, countries := a.new(oidTimestamptz, n, 8), a.new(oidText, n, 8), a.new(oidText, n, 8), a.new(oidText, n, 2)
+	quantities, costs, succeeded := a.new(oidInt8, n, 8), a.new(oidInt8, n, 8), a.new(oidBool, n, 1)
+	tags, replaces, replacedBy := a.new(oidJSONB, n, 0), a.new(oidText, n, 0), a.new(oidUUID, n, 0)
 	for _, r := range rows {
-		times.timestamp(r.at)
+		references.text(r.in.Reference)
 		ids.uuid(r.id)
 		keys.uuid(r.key)
+		times.timestamp(r.at)
 		products.text(r.in.Product)
 		orNull(directions, r.in.Direction)
 		countries.text(r.in.Country)
 		quantities.int8(r.in.Quantity)
 		costs.int8(r.cost)
 		succeeded.bool(r.in.Status == graph.UsageSucceeded)
-		references.text(r.in.Reference)
-		text := "{}"
-		if len(r.tags) > 0 {
+		if len(r.tags) == 0 {
+			tags.null()
+		} else {
 			raw, err := json.Marshal(r.tags)
 			if err != nil {
 				return nil, fmt.Errorf("write tags: %w", err)
 			}
-			text = string(raw)
+			tags.jsonb(string(raw))
 		}
-		tags.jsonb(text)
 		orNull(replaces, r.in.Replaces)
 		replacedBy.uuidOrNull(r.replacedBy)
 	}
-	return []any{times, ids, keys, products, directions, countries, quantities, costs, succeeded, references, tags, replaces, replacedBy}, nil
+	return []any{references, ids, keys, times, products, directions, countries, quantities, costs, succeeded, tags, replaces, replacedBy}, nil
 }

@@ -44,7 +44,7 @@ func sameText[T ~string](a, b *T) bool {
 	return *a == *b
 }
 
-func (k *usageKept) place() usagePlace { return usagePlace{graph.MonthOf(k.OccurredAt), k.Reference} }
+func (k *usageKept) place() usagePlace { return usagePlace{usageMonthOf(k.OccurredAt), k.Reference} }
 
 // kept gives the row as it will be kept.
 func (r *usageRow) kept() *usageKept {
@@ -54,10 +54,36 @@ func (r *usageRow) kept() *usageKept {
 
 // usageKnown is what is known while the rows of a batch are gone through: what is stored, and the rows before.
 type usageKnown struct {
-	places   map[usagePlace]*usageKept
+	places   map[usagePlace]usagePresent
+	corrects bool                    // the batch has corrections
 	stored   map[string][]*usageKept // by reference, of those that corrections have or name
-	batch    map[string][]*usageRow  // new rows of the batch, by reference
+	batch    map[string][]*usageRow  // new rows of the batch, by reference, when it has corrections
 	replaced []*usageKept            // stored records that rows of the batch correct
+}
+
+func newUsageKnown(rows int) *usageKnown {
+	return &usageKnown{places: make(map[usagePlace]usagePresent, rows), stored: map[string][]*usageKept{}, batch: map[string][]*usageRow{}}
+}
+
+// usagePresent is the record in a place: a stored one, or a row of the batch.
+type usagePresent struct {
+	stored *usageKept
+	row    *usageRow
+}
+
+func (p usagePresent) kept() *usageKept {
+	if p.stored != nil {
+		return p.stored
+	}
+	return p.row.kept()
+}
+
+// take notes that a row of the batch is new in its place.
+func (n *usageKnown) take(place usagePlace, r *usageRow) {
+	n.places[place] = usagePresent{row: r}
+	if n.corrects {
+		n.batch[r.in.Reference] = append(n.batch[r.in.Reference], r)
+	}
 }
 
 // period gives the first and the last time of rows.
@@ -76,6 +102,7 @@ func period(rows []*usageRow) (first, last time.Time) {
 
 // repeated gives the rows whose identifiers are there already. Rows come mostly in the order of time, and what is new lies where
 // nothing is yet: so it looks at all that is stored in the period, unless that is much, and then for each row.
+// Where nothing is stored there are no sums either.
 func (b *usageBatch) repeated(ctx context.Context, tx *sqlx.Tx) ([]*usageRow, error) {
 	const much = 2 * graph.MaxUsageBatch
 	first, last := period(b.rows)
@@ -96,6 +123,9 @@ func (b *usageBatch) repeated(ctx context.Context, tx *sqlx.Tx) ([]*usageRow, er
 			FROM unnest($2::timestamptz[], $3::uuid[]) AS t (occurred_at, id)
 			JOIN usage_records r ON r.account_id = $1 AND r.occurred_at = t.occurred_at AND r.id = t.id
 			WHERE r.occurred_at BETWEEN $4 AND $5`, b.account, times, ids, first, last)
+	}
+	if err == nil && len(there) == 0 {
+		b.emptyFrom, b.emptyTo = first.UnixMicro(), last.UnixMicro()+1
 	}
 	if err != nil || len(there) == 0 {
 		return nil, err
@@ -130,7 +160,7 @@ func (n *usageKnown) readPlaces(ctx context.Context, tx *sqlx.Tx, account graph.
 		WHERE r.account_id = $1 AND r.reference = ANY($2::text[]) AND r.occurred_at >= $3 AND r.occurred_at < $4`,
 		account, references, graph.MonthOf(first), graph.MonthOf(last).AddDate(0, 1, 0))
 	for _, k := range list {
-		n.places[k.place()] = k
+		n.places[k.place()] = usagePresent{stored: k}
 	}
 	return err
 }
@@ -144,7 +174,7 @@ func (n *usageKnown) readCorrected(ctx context.Context, tx *sqlx.Tx, b *usageBat
 			references.text(r.in.Reference)
 		}
 	}
-	if references.count == 0 {
+	if n.corrects = references.count > 0; !n.corrects {
 		return nil
 	}
 	var list []*usageKept
@@ -153,7 +183,7 @@ func (n *usageKnown) readCorrected(ctx context.Context, tx *sqlx.Tx, b *usageBat
 		FROM usage_records r
 		WHERE r.account_id = $1 AND r.reference = ANY($2::text[])`, b.account, references)
 	for _, k := range list {
-		n.places[k.place()] = k
+		n.places[k.place()] = usagePresent{stored: k}
 		n.stored[k.Reference] = append(n.stored[k.Reference], k)
 	}
 	return err

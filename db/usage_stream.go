@@ -29,7 +29,7 @@ const (
 
 // Parts of a record in a text: those that hold no separator, the lengths of the two that may, and these.
 const (
-	separator  = "\x1f"
+	separator  = '\x1f'
 	usageParts = `concat_ws(E'\x1f', r.key_id, r.occurred_at, r.recorded_at, r.product, coalesce(r.direction, ''), r.country, r.quantity, r.cost, r.succeeded, r.tags,
 		octet_length(r.reference), coalesce(octet_length(r.replaces)::text, ''), r.reference || coalesce(r.replaces, ''))`
 	plainParts = 12 // before the texts
@@ -53,11 +53,11 @@ type UsageLine struct {
 func (l *UsageLine) read(text []byte) error {
 	var parts [plainParts][]byte
 	for i := range parts {
-		part, rest, found := bytes.Cut(text, []byte(separator))
-		if !found {
+		end := bytes.IndexByte(text, separator)
+		if end < 0 {
 			return errors.New("a record has too few parts")
 		}
-		parts[i], text = part, rest
+		parts[i], text = text[:end], text[end+1:]
 	}
 	cost, err := strconv.ParseInt(string(parts[7]), 10, 64)
 	length, err2 := strconv.Atoi(string(parts[10]))

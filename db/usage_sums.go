@@ -1,10 +1,12 @@
 package db
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"math/big"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -27,34 +29,132 @@ type usageCell struct {
 	product, country string
 }
 
-func (c usageCell) compare(o usageCell) int {
-	return cmp.Or(slices.Compare(c.key[:], o.key[:]), cmp.Compare(c.start, o.start), cmp.Compare(c.product, o.product), cmp.Compare(c.country, o.country))
+func (c *usageCell) compare(o *usageCell) int {
+	return cmp.Or(bytes.Compare(c.key[:], o.key[:]), cmp.Compare(c.start, o.start), cmp.Compare(c.product, o.product), cmp.Compare(c.country, o.country))
 }
 
 // usageSum is a sum of successful, or of failed, records.
 type usageSum struct {
 	records, quantity int64
-	cost              big.Int
+	cost              costSum
 }
 
 // zero reports whether the sum changes nothing, as that of a record that another one of its batch corrects.
-func (s *usageSum) zero() bool { return s.records == 0 && s.quantity == 0 && s.cost.Sign() == 0 }
+func (s *usageSum) zero() bool { return s.records == 0 && s.quantity == 0 && s.cost.zero() }
 
-// usageSums are the changes of the sums of one account; for each cell of the successful ones, then of the failed ones.
-type usageSums struct {
-	quarters, days map[usageCell]*[2]usageSum
-	term           big.Int // one cost, so that none is made for each
+// costSum is a sum of costs: 64 bits are enough for nearly all of them, but not for ninety of the largest.
+type costSum struct {
+	low  int64
+	rest *big.Int // what low has no room for; nil when there is none
 }
 
-func newUsageSums() *usageSums {
-	return &usageSums{quarters: map[usageCell]*[2]usageSum{}, days: map[usageCell]*[2]usageSum{}}
+func (s *costSum) add(n int64) {
+	sum := s.low + n
+	if (sum > s.low) == (n > 0) || n == 0 {
+		s.low = sum
+		return
+	}
+	if s.rest == nil {
+		s.rest = new(big.Int)
+	}
+	s.rest.Add(s.rest, big.NewInt(s.low))
+	s.low = n
 }
 
-// add adds a record so many times.
+func (s *costSum) zero() bool {
+	return s.low == 0 && s.rest == nil || s.rest != nil && s.whole().Sign() == 0
+}
+
+func (s *costSum) whole() *big.Int { return new(big.Int).Add(s.rest, big.NewInt(s.low)) }
+
+// appendTo appends the digits.
+func (s *costSum) appendTo(b []byte) []byte {
+	if s.rest == nil {
+		return strconv.AppendInt(b, s.low, 10)
+	}
+	return s.whole().Append(b, 10)
+}
+
+// usageCellSums are the sums of a cell: of the successful records, then of the failed ones.
+type usageCellSums struct {
+	usageCell
+	both [2]usageSum
+}
+
+// usageCells are cells with their sums.
+type usageCells struct {
+	list  []usageCellSums
+	index map[usageCell]int32
+}
+
+func newUsageCells(n int) *usageCells {
+	return &usageCells{list: make([]usageCellSums, 0, n), index: make(map[usageCell]int32, n)}
+}
+
+// of gives the sums of a cell, until those of another one are asked for.
+func (c *usageCells) of(cell usageCell) *[2]usageSum {
+	i, ok := c.index[cell]
+	if !ok {
+		i = int32(len(c.list))
+		c.index[cell] = i
+		c.list = append(c.list, usageCellSums{usageCell: cell})
+	}
+	return &c.list[i].both
+}
+
+// changed gives those where something changes, in the order of the primary keys, so that neighbours are written after each other.
+func (c *usageCells) changed() []*usageCellSums {
+	order := make([]*usageCellSums, 0, len(c.list))
+	for i := range c.list {
+		if s := &c.list[i]; !s.both[0].zero() || !s.both[1].zero() {
+			order = append(order, s)
+		}
+	}
+	slices.SortFunc(order, func(a, b *usageCellSums) int { return a.compare(&b.usageCell) })
+	return order
+}
+
+// usageSums are the changes of the sums of one account.
+type usageSums struct{ quarters, days *usageCells }
+
+// newUsageSums makes sums for about so many records.
+func newUsageSums(records int) *usageSums {
+	return &usageSums{newUsageCells(records), newUsageCells(records / 4)}
+}
+
+// usageTerm is what a record adds to sums.
+type usageTerm struct {
+	key              graph.UUID
+	at               time.Time
+	product, country string
+	succeeded        bool
+	quantity, cost   int64
+}
+
+// add adds a stored record so many times.
 func (s *usageSums) add(k *usageKept, times int64) {
-	micros := k.OccurredAt.UnixMicro()
-	s.addTo(s.quarters, usageCell{k.KeyID, micros - mod(micros, quarter), k.Product, k.Country}, k, times)
-	s.addTo(s.days, usageCell{k.KeyID, micros - mod(micros, day), k.Product, ""}, k, times)
+	s.addTerm(usageTerm{k.KeyID, k.OccurredAt, k.Product, k.Country, k.Succeeded, k.Quantity, k.Cost}, times)
+}
+
+// addRow adds a new record.
+func (s *usageSums) addRow(r *usageRow) {
+	s.addTerm(usageTerm{r.key, r.at, r.in.Product, r.in.Country, r.in.Status == graph.UsageSucceeded, r.in.Quantity, r.cost}, 1)
+}
+
+func (s *usageSums) addTerm(t usageTerm, times int64) {
+	micros, outcome := t.at.UnixMicro(), 0
+	if !t.succeeded {
+		outcome = 1
+	}
+	for _, both := range [...]*[2]usageSum{
+		s.quarters.of(usageCell{t.key, micros - mod(micros, quarter), t.product, t.country}),
+		s.days.of(usageCell{t.key, micros - mod(micros, day), t.product, ""}),
+	} {
+		sum := &both[outcome]
+		sum.records += times
+		sum.quantity += times * t.quantity
+		sum.cost.add(times * t.cost)
+	}
 }
 
 // mod gives how long after the last multiple of d an instant is. Days of the calendar (UTC) are multiples of 24 hours since 1970.
@@ -63,49 +163,26 @@ func mod(micros int64, d time.Duration) int64 {
 	return (micros%n + n) % n
 }
 
-func (s *usageSums) addTo(cells map[usageCell]*[2]usageSum, c usageCell, k *usageKept, times int64) {
-	both := cells[c]
-	if both == nil {
-		both = new([2]usageSum)
-		cells[c] = both
-	}
-	sum := &both[0]
-	if !k.Succeeded {
-		sum = &both[1]
-	}
-	sum.records += times
-	sum.quantity += times * k.Quantity
-	sum.cost.Add(&sum.cost, s.term.SetInt64(times*k.Cost))
-}
-
-// sumArrays gives sums as parameters, an array for each column: key, start, product, country, then the sums. They are in the order
-// of the primary keys, so that neighbours are written after each other.
-func sumArrays(cells map[usageCell]*[2]usageSum) []any {
-	n := len(cells)
-	order := make([]usageCell, 0, n)
-	for c, both := range cells {
-		if !both[0].zero() || !both[1].zero() {
-			order = append(order, c)
-		}
-	}
-	slices.SortFunc(order, usageCell.compare)
-	keys, starts := newArray(oidUUID, n, 16), newArray(oidTimestamptz, n, 8)
-	products, countries := newArray(oidText, n, 8), newArray(oidText, n, 2)
+// sums gives sums as parameters, an array for each column: key, start, product, country, then the sums.
+func (a *arrays) sums(order []*usageCellSums) []any {
+	n := len(order)
+	keys, starts := a.new(oidUUID, n, 16), a.new(oidTimestamptz, n, 8)
+	products, countries := a.new(oidText, n, 8), a.new(oidText, n, 2)
 	args := []any{keys, starts, products, countries}
 	var records, quantities, costs [2]*array
 	for i := range 2 {
-		records[i], quantities[i], costs[i] = newArray(oidInt8, n, 8), newArray(oidInt8, n, 8), newArray(oidText, n, 8)
+		records[i], quantities[i], costs[i] = a.new(oidInt8, n, 8), a.new(oidInt8, n, 8), a.new(oidText, n, 10)
 		args = append(args, records[i], quantities[i], costs[i])
 	}
-	for _, c := range order {
-		keys.uuid(c.key)
-		starts.timestamp(time.UnixMicro(c.start))
-		products.text(c.product)
-		countries.text(c.country)
-		for i, sum := range cells[c] {
-			records[i].int8(sum.records)
-			quantities[i].int8(sum.quantity)
-			costs[i].text(sum.cost.String())
+	for _, s := range order {
+		keys.uuid(s.key)
+		starts.timestamp(time.UnixMicro(s.start))
+		products.text(s.product)
+		countries.text(s.country)
+		for i := range s.both {
+			records[i].int8(s.both[i].records)
+			quantities[i].int8(s.both[i].quantity)
+			costs[i].digits(&s.both[i].cost)
 		}
 	}
 	return args

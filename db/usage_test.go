@@ -10,6 +10,7 @@ import (
 	"github.com/shopspring/decimal"
 	"pgregory.net/rapid"
 
+	"grantwood/db"
 	"grantwood/db/dbtest"
 	"grantwood/graph"
 )
@@ -203,4 +204,26 @@ func TestUsageSumsEqualRecords(t *testing.T) {
 			r.Fatalf("%v %v", differ, err)
 		}
 	})
+}
+
+// TestSumsWithoutRecords: sums that were left where no records are any more are added to, as other sums are.
+func TestSumsWithoutRecords(t *testing.T) {
+	t.Parallel()
+	a := newAccount(t)
+	m := newMetered(t, a, 1)
+	pool := db.Pool(a.db)
+	hour := time.Now().UTC().Truncate(time.Hour).Add(-24 * time.Hour)
+	pool.MustExec(`INSERT INTO usage_quarters (account_id, key_id, at, product, country, records, quantity, cost, failed_records, failed_quantity, failed_cost)
+		VALUES ($1, $2, $3, 'SMS', 'DE', 5, 6, 7, 0, 0, 0)`, m.id, m.keys[0].KeyID, hour.Add(15*time.Minute))
+	done := m.ingest(t, true, m.use("a", hour), m.use("b", hour.Add(16*time.Minute)), m.use("c", hour.Add(40*time.Minute)))
+	if outcome(done) != "3 accepted, 0 duplicates" {
+		t.Error(outcome(done))
+	}
+	var sums []string
+	if err := pool.SelectContext(t.Context(), &sums, `SELECT concat_ws(' ', records, quantity, cost) FROM usage_quarters WHERE account_id = $1 ORDER BY at`, m.id); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"1 1 1250000", "6 7 1250007", "1 1 1250000"}, sums); diff != "" {
+		t.Error(diff)
+	}
 }

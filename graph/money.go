@@ -26,8 +26,22 @@ var decimalText = regexp.MustCompile(`^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,2})?
 
 // ParseDecimal reads a decimal number as JSON writes it. Invalid for what is none.
 func ParseDecimal(text string) (decimal.Decimal, error) {
-	if len(text) > maxDecimalText || !decimalText.MatchString(text) {
+	if len(text) > maxDecimalText || !plainDecimal(text) && !decimalText.MatchString(text) {
 		return decimal.Decimal{}, refuse(Invalid, "", "This is no decimal number.")
 	}
 	return decimal.NewFromString(text)
+}
+
+// plainDecimal reports whether a text is of digits, with digits after a point or without: most are, and the expression takes longer.
+func plainDecimal(text string) bool {
+	point := -1
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c == '.' && point < 0 && i > 0:
+			point = i
+		case c < '0' || c > '9':
+			return false
+		}
+	}
+	return point < len(text)-1
 }

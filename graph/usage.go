@@ -101,8 +101,8 @@ func (v *Viewer) SeesUsage() bool { return v.May(ViewUsage) || v.HasScope(ScopeS
 // account, the exact time in microseconds and the reference.
 func UsageRecordID(account UUID, occurredAt time.Time, reference string) UUID {
 	micros := occurredAt.UnixMicro()
-	text := make([]byte, 0, 16+8+len(reference))
-	text = append(text, account[:]...)
+	var room [16 + 8 + maxReference]byte // enough for nearly all of them
+	text := append(room[:0], account[:]...)
 	text = binary.BigEndian.AppendUint64(text, uint64(micros))
 	text = append(text, reference...)
 	sum := sha256.Sum256(text)

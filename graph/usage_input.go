@@ -129,6 +129,9 @@ func (r UsageRules) checkTime(at time.Time) *UsageRefusal {
 }
 
 func checkCost(cost decimal.Decimal) *UsageRefusal {
+	if e := cost.Exponent(); e >= -CostPlaces && e <= 0 && cost.NumDigits()+int(e) <= 9 {
+		return nil // below a billion, without any arithmetic
+	}
 	switch {
 	case !cost.Equal(cost.Truncate(CostPlaces)):
 		return refuseRecord(Invalid, "cost", "A price has at most 8 decimal places.")
@@ -197,7 +200,16 @@ func UsageReplacesSeveral() *UsageRefusal {
 }
 
 // CostUnits gives the price as a whole number of 10⁻⁸ units; it was checked.
-func (in *UsageRecordInput) CostUnits() int64 { return in.Cost.Shift(CostPlaces).IntPart() }
+func (in *UsageRecordInput) CostUnits() int64 {
+	if e := in.Cost.Exponent(); e >= -CostPlaces && e <= 0 {
+		n := in.Cost.CoefficientInt64()
+		for range e + CostPlaces {
+			n *= 10
+		}
+		return n
+	}
+	return in.Cost.Shift(CostPlaces).IntPart()
+}
 
 // TagSet gives the tags by name.
 func (in *UsageRecordInput) TagSet() UsageTags {

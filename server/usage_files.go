@@ -135,9 +135,10 @@ func appendCost(b []byte, units int64) []byte {
 	if part == 0 {
 		return b
 	}
-	digits := strconv.AppendUint(nil, one+magnitude(part), 10) // a one before the eight digits
-	digits[0] = '.'
-	return append(b, bytes.TrimRight(digits, "0")...)
+	point := len(b)
+	b = strconv.AppendUint(b, one+magnitude(part), 10) // a one before the eight digits
+	b[point] = '.'
+	return bytes.TrimRight(b, "0")
 }
 
 func magnitude(n int64) uint64 {
@@ -148,17 +149,23 @@ func magnitude(n int64) uint64 {
 }
 
 // appendCell appends a text in quotes, which is no formula then.
-func appendCell(b, text []byte) []byte { return appendQuoted(b, []byte(graph.PlainCell(string(text)))) }
+func appendCell(b, text []byte) []byte {
+	if len(text) > 0 && (text[0] >= '0' && text[0] <= '9' || text[0] >= 'A' && text[0] <= 'z') { // none of graph.FormulaMarks
+		return appendQuoted(b, text)
+	}
+	return appendQuoted(b, []byte(graph.PlainCell(string(text))))
+}
 
 func appendQuoted(b, text []byte) []byte {
 	b = append(b, '"')
-	for _, c := range text {
-		if c == '"' {
-			b = append(b, '"')
+	for {
+		quote := bytes.IndexByte(text, '"')
+		if quote < 0 {
+			return append(append(b, text...), '"')
 		}
-		b = append(b, c)
+		b = append(append(b, text[:quote+1]...), '"')
+		text = text[quote+1:]
 	}
-	return append(b, '"')
 }
 
 func (l *lines) flush() error {
