@@ -6,7 +6,7 @@ import (
 	"grantwood/graph"
 )
 
-// A change of a grant to which nothing stands in the way is one statement: asking one thing after the other costs five times as much.
+// A change of a grant to which nothing stands in the way is one statement: asking one thing after the other takes ten round trips.
 // It does less than graph.Viewer.MaySetGrant permits and refuses nothing. Where it finds anything else it writes nothing, and the change
 // is made or refused step by step, so that every rule and every error has one home. It is made at once when
 //
