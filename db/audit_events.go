@@ -32,23 +32,36 @@ func audit(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, account graph.UUID
 	case graph.KindOperator:
 		operator = &v.Operator.OperatorID
 	}
-	var address *string
-	if operator == nil && v.Request.Address != "" {
-		address = &v.Request.Address
-	}
 	if e.ID.IsZero() {
 		e.ID = newID()
 	}
-	changes, err := json.Marshal(append([]*graph.AuditChange{}, e.Changes...))
+	changes, err := changesText(e.Changes)
 	if err != nil {
-		return fmt.Errorf("write changes: %w", err)
+		return err
 	}
 	_, err = tx.ExecContext(ctx, `
 		INSERT INTO audit_events (account_id, event_id, action, occurred_at, actor_user, actor_token, actor_operator, actor_label,
 			user_id, key_id, unit_id, summary, changes, ip_address, request_id)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
-		account, e.ID, e.Action, v.Request.At, user, token, operator, v.Label(), e.User, e.Key, e.Unit, e.Summary, string(changes), address, v.Request.ID)
+		account, e.ID, e.Action, v.Request.At, user, token, operator, v.Label(), e.User, e.Key, e.Unit, e.Summary, changes, addressOf(v), v.Request.ID)
 	return err
+}
+
+// addressOf gives the address that an event notes, nil for none: where the provider's own people sit concerns no account.
+func addressOf(v *graph.Viewer) *string {
+	if v.Kind == graph.KindOperator || v.Request.Address == "" {
+		return nil
+	}
+	return &v.Request.Address
+}
+
+// changesText writes changes as the trail keeps them.
+func changesText(list []*graph.AuditChange) (string, error) {
+	text, err := json.Marshal(append([]*graph.AuditChange{}, list...))
+	if err != nil {
+		return "", fmt.Errorf("write changes: %w", err)
+	}
+	return string(text), nil
 }
 
 var eventColumns = columnList{"account_id", "event_id", "action", "occurred_at", "actor_user", "actor_token", "actor_operator", "actor_label",

@@ -30,6 +30,19 @@ func (l columnList) list(alias, prefix string) string {
 	return b.String()
 }
 
+// again lists columns that as has read for the part, from a part of the statement with the alias.
+func (l columnList) again(alias, part string) string {
+	var b strings.Builder
+	for i, c := range l {
+		name, _, _ := strings.Cut(c, " = ")
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(alias + `."` + part + "." + name + `"`)
+	}
+	return b.String()
+}
+
 var (
 	accountColumns = columnList{"account_id", "name", "status", "currency", "max_users", "max_api_keys", "max_unit_depth", "tree_version",
 		"created_at"}

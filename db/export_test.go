@@ -117,3 +117,13 @@ func HoldsLive(db *DB) int {
 	defer db.live.mu.Unlock()
 	return len(db.live.streams)
 }
+
+// SetPlainGrant is the part of SetGrant that is one statement; nil when the case is no plain one.
+func SetPlainGrant(ctx context.Context, db *DB, v *graph.Viewer, in graph.SetGrantInput) (*graph.Grant, error) {
+	return db.setPlainGrant(ctx, v, in)
+}
+
+// SetGrantInSteps is the part of SetGrant that is right in every case.
+func SetGrantInSteps(ctx context.Context, db *DB, v *graph.Viewer, in graph.SetGrantInput) (*graph.Grant, error) {
+	return db.setGrantInSteps(ctx, v, in)
+}

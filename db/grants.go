@@ -103,6 +103,14 @@ func ids[T any](list []*T, id func(*T) graph.UUID) []graph.UUID {
 // SetGrant enables, disables or resets a key that v sees for an additional user; a repeat changes nothing. NotFound for
 // a user or key that is hidden or missing, and what graph.Viewer.MaySetGrant refuses.
 func (db *DB) SetGrant(ctx context.Context, v *graph.Viewer, in graph.SetGrantInput) (*graph.Grant, error) {
+	if grant, err := db.setPlainGrant(ctx, v, in); grant != nil || err != nil {
+		return grant, err
+	}
+	return db.setGrantInSteps(ctx, v, in)
+}
+
+// setGrantInSteps is SetGrant for every case.
+func (db *DB) setGrantInSteps(ctx context.Context, v *graph.Viewer, in graph.SetGrantInput) (*graph.Grant, error) {
 	var grant *graph.Grant
 	err := db.changeAs(ctx, v, graph.ManageGrants, stays, "set grant", func(tx *sqlx.Tx, v *graph.Viewer) error {
 		u, k, err := grantForChange(ctx, tx, v, in)
@@ -265,16 +273,19 @@ func enableOwn(ctx context.Context, tx *sqlx.Tx, v *graph.Viewer, k *graph.ApiKe
 }
 
 func grantEvent(u *graph.User, k *graph.ApiKey, s graph.GrantState) event {
-	e := event{User: &u.UserID, Key: &k.KeyID}
+	action, begin, end := grantSentence(s)
+	return event{Action: action, User: &u.UserID, Key: &k.KeyID, Summary: begin + k.Name + " for " + u.DisplayName + end}
+}
+
+// grantSentence gives what an event says: between its two parts stand the name of the key, "for", and that of the user.
+func grantSentence(s graph.GrantState) (action graph.AuditAction, begin, end string) {
 	switch s {
 	case graph.GrantEnabled:
-		e.Action, e.Summary = graph.GrantWasOn, "Enabled the key "+k.Name+" for "+u.DisplayName+"."
+		return graph.GrantWasOn, "Enabled the key ", "."
 	case graph.GrantDisabled:
-		e.Action, e.Summary = graph.GrantWasOff, "Disabled the key "+k.Name+" for "+u.DisplayName+"."
-	case graph.GrantInherit:
-		e.Action, e.Summary = graph.GrantWasReset, "Reset the key "+k.Name+" for "+u.DisplayName+" to its default."
+		return graph.GrantWasOff, "Disabled the key ", "."
 	}
-	return e
+	return graph.GrantWasReset, "Reset the key ", " to its default."
 }
 
 // grantInvited sets the grants that the invitation promised, for keys that are not deleted.
