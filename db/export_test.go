@@ -127,3 +127,8 @@ func SetPlainGrant(ctx context.Context, db *DB, v *graph.Viewer, in graph.SetGra
 func SetGrantInSteps(ctx context.Context, db *DB, v *graph.Viewer, in graph.SetGrantInput) (*graph.Grant, error) {
 	return db.setGrantInSteps(ctx, v, in)
 }
+
+// ReadAll reads rows as lists do.
+func ReadAll[T any](ctx context.Context, q sqlx.QueryerContext, statement string, args ...any) ([]*T, error) {
+	return readAll[T](ctx, q, statement, args...)
+}

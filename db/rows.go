@@ -2,7 +2,10 @@ package db
 
 import (
 	"context"
+	"encoding/binary"
+	"fmt"
 	"reflect"
+	"time"
 
 	"github.com/jmoiron/sqlx"
 	"github.com/jmoiron/sqlx/reflectx"
@@ -58,8 +61,30 @@ func targetsOf[T any](row *T, rows *sqlx.Rows) ([]any, error) {
 			return nil, nil
 		}
 		targets[i] = reflectx.FieldByIndexesReadOnly(value, path).Addr().Interface()
+		if t, ok := targets[i].(*time.Time); ok {
+			targets[i] = timeTarget{t}
+		}
 	}
 	return targets, nil
+}
+
+// timeTarget reads a time, as a timestamptz or as timestamptz_send gives it: microseconds since the epoch of PostgreSQL. Writing a date as
+// text, and reading it, costs more than most columns.
+type timeTarget struct{ to *time.Time }
+
+// Scan reads a column.
+func (i timeTarget) Scan(src any) error {
+	switch src := src.(type) {
+	case time.Time:
+		*i.to = src
+		return nil
+	case []byte:
+		if len(src) == 8 {
+			*i.to = time.UnixMicro(epoch.UnixMicro() + int64(binary.BigEndian.Uint64(src))).UTC()
+			return nil
+		}
+	}
+	return fmt.Errorf("scan time: unexpected %T", src)
 }
 
 func behindPointer(t reflect.Type, path []int) bool {

@@ -12,6 +12,9 @@ import (
 var usageColumns = columnList{"record_id = @.id", "key_id", "product", "direction", "country", "quantity", "cost_units = @.cost", "succeeded",
 	"occurred_at", "recorded_at", "reference", "tags", "replaces"}
 
+// listedUsage are the same columns for readAll.
+var listedUsage = usageColumns.sent("occurred_at", "recorded_at")
+
 // ownRecords gives records what is the same for all of their account.
 func (db *DB) ownRecords(ctx context.Context, a *graph.Account, account graph.UUID, list []*graph.UsageRecord) error {
 	if len(list) == 0 {
@@ -51,7 +54,7 @@ func (db *DB) UsageRecords(ctx context.Context, v *graph.Viewer, account graph.U
 		times.timestamp(graph.UsageMillis(id))
 	}
 	list, err := readAll[graph.UsageRecord](ctx, db.pool, `
-		SELECT `+usageColumns.of("r")+`
+		SELECT `+listedUsage.of("r")+`
 		FROM unnest($4::uuid[], $5::timestamptz[]) AS w (id, at)
 		JOIN usage_records r ON r.account_id = $1 AND r.occurred_at >= w.at AND r.occurred_at < w.at + interval '1 millisecond' AND r.id = w.id
 		WHERE `+usageVisible(v), about(v, account, uuidArray(ids), times)...)
@@ -130,7 +133,7 @@ func usageList(v *graph.Viewer, account graph.UUID, f graph.UsageFilter) listing
 	c := conditions{args: about(v, account)}
 	c.usageMatches(v, account, f)
 	l := listing{
-		columns: usageColumns.of("r"),
+		columns: listedUsage.of("r"),
 		from:    `usage_records r WHERE r.account_id = $1 AND ` + usageVisible(v) + c.text,
 		name:    "r.occurred_at",
 		id:      "r.id",
@@ -165,7 +168,7 @@ func (db *DB) usageBelow(ctx context.Context, v *graph.Viewer, account graph.UUI
 	c.usageMatches(v, account, f)
 	pages, err := readBelow(ctx, db, v, account, below[graph.UsageRecord]{
 		parents: parents,
-		columns: usageColumns.as("r", "child"),
+		columns: listedUsage.as("r", "child"),
 		from:    `usage_records r WHERE r.account_id = $1 AND ` + condition + ` AND ` + usageVisible(v) + c.text,
 		args:    c.args[4:],
 		name:    "r.occurred_at",
