@@ -25,9 +25,12 @@ type usageScope struct {
 	args   []any // parameters, which begin at $4
 }
 
+// accountParent stands for the account that a report is about.
+const accountParent = `'00000000-0000-0000-0000-000000000000'::uuid`
+
 // UsageReport adds up the usage of the account's visible keys. BadUserInput for what graph.UsageReportInput.Buckets refuses.
 func (db *DB) UsageReport(ctx context.Context, v *graph.Viewer, account graph.UUID, in graph.UsageReportInput) (*graph.UsageReport, error) {
-	reports, err := db.usageReports(ctx, v, account, []graph.UUID{{}}, in, usageScope{parent: `'00000000-0000-0000-0000-000000000000'::uuid`, statement: `
+	reports, err := db.usageReports(ctx, v, account, []graph.UUID{{}}, in, usageScope{parent: accountParent, statement: `
 		SELECT k.key_id, k.unit_id
 		FROM api_keys k
 		WHERE k.account_id = $1`})
@@ -162,6 +165,8 @@ func (q *reportQuery) sums() string {
 
 func (q *reportQuery) statement(s usageScope) string {
 	groups := q.groupings()
+	sources, days := q.sources()
+	byDays := days && q.in.Period() == graph.ByDay
 	bucket := "0"
 	if q.in.Period() != "" {
 		bucket = "width_bucket(s.at, " + q.param(timeArray(q.buckets[:len(q.buckets)-1])) + "::timestamptz[]) - 1"
@@ -176,20 +181,26 @@ func (q *reportQuery) statement(s usageScope) string {
 	known := map[string]string{"bucket": bucket, "unit_id": "scope.unit_id", "key_id": "s.key_id", "product": "s.product", "country": "s.country", "tag": "s.tag"}
 	// A row of nulls or zeros stands for every column that the report is not split by.
 	columns, by := []string{parent + " AS parent"}, []string{parent}
+	if parent == accountParent {
+		by = nil
+	}
 	for _, name := range []string{"bucket", "unit_id", "key_id", "product", "country", "tag"} {
 		if slices.Contains(groups, name) {
 			columns, by = append(columns, known[name]+" AS "+name), append(by, known[name])
 		}
 	}
+	if i := slices.Index(by, bucket); i >= 0 && byDays { // sums of days are in the day of the report already
+		by[i] = "s.at"
+	}
 	order := strings.Join(append(slices.Clone(groups), "parent"), " NULLS FIRST, ") // the parent is the same within a report
 	return anew + `
 		WITH scope AS MATERIALIZED (` + s.statement + q.restriction() + `),
-		used AS (` + strings.Join(q.sources(), `
+		used AS (` + strings.Join(sources, `
 			UNION ALL`) + `),
 		grouped AS (
 			SELECT ` + strings.Join(columns, ", ") + `, ` + q.sums() + `
 			FROM ` + used + `
-			GROUP BY ` + strings.Join(by, ", ") + `)
+			GROUP BY (` + strings.Join(by, "), (") + `))
 		SELECT * FROM (
 			SELECT *, ` + first("sum(records) OVER w::bigint") + ` AS total_records, ` + first("sum(succeeded) OVER w::bigint") + ` AS total_succeeded,
 				` + first("sum(quantity) OVER w::bigint") + ` AS total_quantity, ` + first("sum(cost) OVER w") + ` AS total_cost

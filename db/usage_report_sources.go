@@ -11,17 +11,16 @@ import (
 // span is a part of the report's period.
 type span struct{ from, to time.Time }
 
-// sources are the statements that give what is to be added up.
-func (q *reportQuery) sources() []string {
+// sources are the statements that give what is to be added up, and whether that is nothing but sums of days.
+func (q *reportQuery) sources() (list []string, onlyDays bool) {
 	whole := span{q.buckets[0], q.buckets[len(q.buckets)-1]}
 	if q.in.Groups(graph.ByTag) || q.in.Direction != nil {
-		return []string{q.records([]span{whole})}
+		return []string{q.records([]span{whole})}, false
 	}
 	inner := span{ceil(whole.from, quarter), floor(whole.to, quarter)}
 	if !inner.from.Before(inner.to) {
-		return []string{q.records([]span{whole})}
+		return []string{q.records([]span{whole})}, false
 	}
-	var list []string
 	if edges := nonEmpty(span{whole.from, inner.from}, span{inner.to, whole.to}); len(edges) > 0 {
 		list = append(list, q.records(edges))
 	}
@@ -32,7 +31,7 @@ func (q *reportQuery) sources() []string {
 	if len(quarters) > 0 {
 		list = append(list, q.quarters(quarters))
 	}
-	return list
+	return list, len(list) == 1 && len(days) > 0
 }
 
 // split divides a period into whole days (UTC) that lie in one bucket, and what is left. Days know no countries.
