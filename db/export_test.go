@@ -132,3 +132,21 @@ func SetGrantInSteps(ctx context.Context, db *DB, v *graph.Viewer, in graph.SetG
 func ReadAll[T any](ctx context.Context, q sqlx.QueryerContext, statement string, args ...any) ([]*T, error) {
 	return readAll[T](ctx, q, statement, args...)
 }
+
+// Lookups lets callers share what they look up at once.
+type Lookups struct{ l *lookups[int, int] }
+
+// NewLookups makes some.
+func NewLookups() Lookups { return Lookups{newLookups[int, int]()} }
+
+// Read reads the value of a key.
+func (l Lookups) Read(ctx context.Context, key int, at time.Time, read func(ctx context.Context, at time.Time) (int, error)) (int, error) {
+	return l.l.read(ctx, key, at, read)
+}
+
+// Known is how many keys are being looked up.
+func (l Lookups) Known() int {
+	l.l.mu.Lock()
+	defer l.l.mu.Unlock()
+	return len(l.l.known)
+}

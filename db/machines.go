@@ -42,19 +42,27 @@ func tokenNow(ctx context.Context, q sqlx.QueryerContext, account, id graph.UUID
 	return &row, err
 }
 
+// copy gives the rights to one of several callers.
+func (t *tokenRights) copy() *tokenRights {
+	return &tokenRights{Token: t.Token, Creator: *t.Creator.Copy(), Account: *t.Account.Copy()}
+}
+
 // viewer gives the viewer that the rights stand for, without its keys.
 func (t *tokenRights) viewer(r graph.Request) *graph.Viewer {
 	return &graph.Viewer{Kind: graph.KindOfToken, AccessToken: &t.Token, Creator: &t.Creator, Account: &t.Account, Request: r}
 }
 
 func (db *DB) tokenViewer(ctx context.Context, t token, r graph.Request) (*graph.Viewer, error) {
-	row, err := tokenNow(ctx, db.pool, t.account, t.row, r.At, "")
+	row, err := db.tokens.read(ctx, [2]graph.UUID{t.account, t.row}, r.At, func(ctx context.Context, at time.Time) (*tokenRights, error) {
+		return tokenNow(ctx, db.pool, t.account, t.row, at, "")
+	})
 	if err != nil {
 		return nil, fault("authenticate access token", err)
 	}
 	if row == nil || !t.opens(row.SecretHash) {
 		return &graph.Viewer{Request: r}, nil
 	}
+	row = row.copy()
 	db.noteUse(ctx, &row.Token, r.At)
 	v := row.viewer(r)
 	v.Keys, err = db.keysOfToken(ctx, v)

@@ -53,7 +53,11 @@ type DB struct {
 	usageMonths int
 	visible     *lru.Cache[ruleKey, *graph.KeySet]
 	trees       *lru.Cache[treeKey, *graph.Tree]
-	passwords   *semaphore.Weighted
+	// Who is asking, by the rows that tokens name.
+	operators *lookups[graph.UUID, *operatorRights]
+	sessions  *lookups[[2]graph.UUID, *sessionRights]
+	tokens    *lookups[[2]graph.UUID, *tokenRights]
+	passwords *semaphore.Weighted
 	// ingesting leaves connections to those who ask, while many wait to add usage to one account.
 	ingesting *semaphore.Weighted
 	// passwordCost is that of new hashes, unknownPassword what passwords of nobody are compared with.
@@ -92,7 +96,9 @@ func Open(c Config) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make cache of trees: %w", err)
 	}
-	db := &DB{pool: pool, adminURL: c.AdminURL, log: c.Logger, sendMail: c.SendMail, visible: visible, trees: known, usageMonths: c.UsageMonths,
+	db := &DB{pool: pool, adminURL: c.AdminURL, log: c.Logger, sendMail: c.SendMail, visible: visible, trees: known,
+		operators: newLookups[graph.UUID, *operatorRights](), sessions: newLookups[[2]graph.UUID, *sessionRights](),
+		tokens: newLookups[[2]graph.UUID, *tokenRights](), usageMonths: c.UsageMonths,
 		passwordCost: c.PasswordCost, unknownPassword: unknownPassword(c.PasswordCost),
 		passwords: semaphore.NewWeighted(passwordsAtOnce), afterwards: semaphore.NewWeighted(laterAtOnce),
 		ingesting: semaphore.NewWeighted(int64(max(1, c.MaxConns/2)))}

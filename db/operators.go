@@ -46,22 +46,32 @@ func (db *DB) RevokeOperators(ctx context.Context, label string) (int, error) {
 	return int(rows), fault("revoke operator", err)
 }
 
+// operatorRights is an operator with the hash of the token.
+type operatorRights struct {
+	graph.Operator
+	SecretHash []byte
+}
+
 func (db *DB) operatorViewer(ctx context.Context, t token, r graph.Request) (*graph.Viewer, error) {
-	var row struct {
-		graph.Operator
-		SecretHash []byte
-	}
-	err := db.pool.GetContext(ctx, &row, `
-		SELECT `+operatorColumns+`, o.secret_hash
-		FROM operators o
-		WHERE o.operator_id = $1 AND o.revoked_at IS NULL`, t.row)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+	row, err := db.operators.read(ctx, t.row, r.At, func(ctx context.Context, _ time.Time) (*operatorRights, error) {
+		var row operatorRights
+		err := db.pool.GetContext(ctx, &row, `
+			SELECT `+operatorColumns+`, o.secret_hash
+			FROM operators o
+			WHERE o.operator_id = $1 AND o.revoked_at IS NULL`, t.row)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil, nil
+		}
+		return &row, err
+	})
+	if err != nil {
 		return nil, fault("authenticate operator", err)
 	}
-	if err != nil || !t.opens(row.SecretHash) {
+	if row == nil || !t.opens(row.SecretHash) {
 		return &graph.Viewer{Request: r}, nil
 	}
-	return &graph.Viewer{Kind: graph.KindOperator, Operator: &row.Operator, Request: r}, nil
+	operator := row.Operator
+	return &graph.Viewer{Kind: graph.KindOperator, Operator: &operator, Request: r}, nil
 }
 
 // insertMembership notes that a person has entered an account.

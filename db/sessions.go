@@ -38,7 +38,9 @@ func (db *DB) Authenticate(ctx context.Context, text string, r graph.Request) (*
 }
 
 func (db *DB) sessionViewer(ctx context.Context, t token, r graph.Request) (*graph.Viewer, error) {
-	row, err := db.sessionNow(ctx, t.account, t.row, r.At)
+	row, err := db.sessions.read(ctx, [2]graph.UUID{t.account, t.row}, r.At, func(ctx context.Context, at time.Time) (*sessionRights, error) {
+		return db.sessionNow(ctx, t.account, t.row, at)
+	})
 	if err != nil {
 		return nil, fault("authenticate session", err)
 	}
@@ -46,7 +48,7 @@ func (db *DB) sessionViewer(ctx context.Context, t token, r graph.Request) (*gra
 		return &graph.Viewer{Request: r}, nil
 	}
 	db.used(ctx, t, row.LastUsedAt, r.At)
-	return db.userViewer(ctx, &row.User, &row.Account, t.row, r)
+	return db.userViewer(ctx, row.User.Copy(), row.Account.Copy(), t.row, r)
 }
 
 // sessionRights is what a session's user may do and see now.

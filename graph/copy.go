@@ -15,6 +15,12 @@ func (u *User) Copy() *User {
 		IsPrimary: u.IsPrimary, Granted: u.Granted, Status: u.Status, RulesVersion: u.RulesVersion, LastSignInAt: u.LastSignInAt, CreatedAt: u.CreatedAt}
 }
 
+// Copy gives the account without what is nested in it.
+func (a *Account) Copy() *Account {
+	return &Account{AccountID: a.AccountID, Name: a.Name, Status: a.Status, Currency: a.Currency, MaxUsers: a.MaxUsers, MaxApiKeys: a.MaxApiKeys,
+		MaxUnitDepth: a.MaxUnitDepth, TreeVersion: a.TreeVersion, CreatedAt: a.CreatedAt, SortName: a.SortName}
+}
+
 // Copy gives the grant, with copies of its user and key, without what is nested in them.
 func (g *Grant) Copy() *Grant {
 	return &Grant{User: g.User.Copy(), Key: g.Key.Copy(), Enabled: g.Enabled, Source: g.Source, UnitID: g.UnitID, ExpiresAt: g.ExpiresAt,
