@@ -109,13 +109,16 @@ func (db *DB) checkMonth(ctx context.Context, account graph.UUID, month time.Tim
 		if err := lockUsage(ctx, tx, account); err != nil {
 			return err
 		}
+		// The order lets the sums of a key lie next to each other, as reports read them.
 		for _, statement := range []string{
 			`DELETE FROM usage_quarters WHERE account_id = $1 AND at >= $2 AND at < $3`,
 			`DELETE FROM usage_days WHERE account_id = $1 AND day >= $2 AND day < $3`,
 			`INSERT INTO usage_quarters (account_id, key_id, at, product, country, ` + sumNames + `)
-			SELECT $1, q.* FROM (` + quartersOfRecords + `) q`,
+			SELECT $1, q.* FROM (` + quartersOfRecords + `) q
+			ORDER BY q.key_id, q.at, q.product, q.country`,
 			`INSERT INTO usage_days (account_id, key_id, day, product, ` + sumNames + `)
-			SELECT $1, d.* FROM (` + daysOfRecords + `) d`,
+			SELECT $1, d.* FROM (` + daysOfRecords + `) d
+			ORDER BY d.key_id, d.day, d.product`,
 		} {
 			if _, err := tx.ExecContext(ctx, anew+statement, account, month, to); err != nil {
 				return err
