@@ -150,3 +150,16 @@ func (l Lookups) Known() int {
 	defer l.l.mu.Unlock()
 	return len(l.l.known)
 }
+
+// GridStatement is the statement that gives the grants of users for keys.
+func GridStatement(v *graph.Viewer) string { return grid(v) }
+
+// PlainGrantStatement is the statement that makes a change of a grant at once.
+func PlainGrantStatement(byOwner bool) string { return plainStatement(plainShape{byOwner: byOwner}) }
+
+// ReportStatement is the statement of a report about an account, with its parameters.
+func ReportStatement(v *graph.Viewer, account graph.UUID, in graph.UsageReportInput) (string, []any, error) {
+	buckets, err := in.Buckets()
+	q := reportQuery{v: v, account: account, in: in, buckets: buckets, args: about(v, account)}
+	return q.statement(accountScope), q.args, err
+}

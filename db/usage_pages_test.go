@@ -338,4 +338,28 @@ func TestUsagePlans(t *testing.T) {
 			t.Errorf("%s: the plan sorts, scans, or looks into %d partitions:\n%s", c.name, len(months), plan)
 		}
 	}
+	for _, v := range []*graph.Viewer{a.owner, user} {
+		reportPlan(t, d, v, a.id, graph.UsageReportInput{From: end.Truncate(24*time.Hour).AddDate(0, 0, -2), To: end.Truncate(24 * time.Hour), TimeZone: "UTC",
+			GroupBy: []graph.UsageGrouping{graph.ByDay, graph.ByProduct}, Limit: 1000})
+	}
 }
+
+// reportPlan holds that a report looks up the sums of its keys in an index, all keys at once, and reads no records.
+func reportPlan(t *testing.T, d *db.DB, v *graph.Viewer, account graph.UUID, in graph.UsageReportInput) {
+	t.Helper()
+	statement, args, err := db.ReportStatement(v, account, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	if err := db.Pool(d).SelectContext(t.Context(), &lines, `EXPLAIN `+statement, args...); err != nil {
+		t.Fatal(err)
+	}
+	plan := strings.Join(lines, "\n")
+	t.Log(plan)
+	if strings.Contains(plan, "usage_records") || strings.Contains(plan, "Seq Scan on usage_days") || !sumsOfKeys.MatchString(plan) {
+		t.Errorf("the plan of a report reads records, scans sums, or looks up one key after the other:\n%s", plan)
+	}
+}
+
+var sumsOfKeys = regexp.MustCompile(`Index Cond: .*key_id = ANY \(\$\d+\)`)

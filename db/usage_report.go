@@ -28,12 +28,15 @@ type usageScope struct {
 // accountParent stands for the account that a report is about.
 const accountParent = `'00000000-0000-0000-0000-000000000000'::uuid`
 
-// UsageReport adds up the usage of the account's visible keys. BadUserInput for what graph.UsageReportInput.Buckets refuses.
-func (db *DB) UsageReport(ctx context.Context, v *graph.Viewer, account graph.UUID, in graph.UsageReportInput) (*graph.UsageReport, error) {
-	reports, err := db.usageReports(ctx, v, account, []graph.UUID{{}}, in, usageScope{parent: accountParent, statement: `
+// accountScope are all keys of an account.
+var accountScope = usageScope{parent: accountParent, statement: `
 		SELECT k.key_id, k.unit_id
 		FROM api_keys k
-		WHERE k.account_id = $1`})
+		WHERE k.account_id = $1`}
+
+// UsageReport adds up the usage of the account's visible keys. BadUserInput for what graph.UsageReportInput.Buckets refuses.
+func (db *DB) UsageReport(ctx context.Context, v *graph.Viewer, account graph.UUID, in graph.UsageReportInput) (*graph.UsageReport, error) {
+	reports, err := db.usageReports(ctx, v, account, []graph.UUID{{}}, in, accountScope)
 	return reports[graph.UUID{}], err
 }
 

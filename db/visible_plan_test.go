@@ -1,6 +1,7 @@
 package db_test
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -139,6 +140,60 @@ func TestPlanOfVisibleUnits(t *testing.T) {
 	text := strings.Join(plan, "\n")
 	t.Log(text)
 	readsRules(t, text)
+}
+
+// TestPlansOfGrants records the plans that are kept of the statements about grants: they look up each grant by itself, and sort nothing
+// but rules of units.
+func TestPlansOfGrants(t *testing.T) {
+	t.Parallel()
+	p := plantLarge(t)
+	owner, admin := p.viewer(t, t, modelOwner, modelStart), p.viewer(t, t, modelAdmin, modelStart)
+	change := []string{"uuid", "uuid", "timestamptz", "uuid", "uuid", "boolean", "timestamptz", "bigint", "uuid", "uuid", "text", "text", "text", "text", "text",
+		"jsonb", "jsonb", "jsonb"}
+	for name, c := range map[string]struct {
+		statement string
+		types     []string
+	}{
+		"grid, owner":           {db.GridStatement(owner), []string{"uuid", "uuid", "timestamptz", "uuid[]", "uuid[]"}},
+		"grid, administrator":   {db.GridStatement(admin), []string{"uuid", "uuid", "timestamptz", "uuid[]", "uuid[]"}},
+		"change, owner":         {db.PlainGrantStatement(true), change},
+		"change, administrator": {db.PlainGrantStatement(false), change},
+	} {
+		plan := keptPlan(t, p.db, c.statement, c.types)
+		t.Logf("%s:\n%s", name, plan)
+		readsRules(t, plan)
+		if !grantOfPair.MatchString(plan) {
+			t.Errorf("%s: the plan does not look up a grant by its user and key", name)
+		}
+	}
+}
+
+var grantOfPair = regexp.MustCompile(`Index Scan using grants_\w+ on grants \w+\s+Index Cond: \(\(account_id = \$1\) AND (\(user_id = .*\) AND \(key_id = |\(key_id = .*\) AND \(user_id = )`)
+
+// keptPlan gives the plan that PostgreSQL keeps of a prepared statement, for whatever parameters.
+func keptPlan(t *testing.T, d *db.DB, statement string, types []string) string {
+	t.Helper()
+	c, err := db.Pool(d).Connx(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close() }()
+	for _, s := range []string{`SET plan_cache_mode = force_generic_plan`, `PREPARE kept (` + strings.Join(types, ", ") + `) AS ` + statement} {
+		if _, err := c.ExecContext(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var lines []string
+	err = c.SelectContext(t.Context(), &lines, `EXPLAIN (COSTS OFF) EXECUTE kept (`+strings.TrimSuffix(strings.Repeat("NULL, ", len(types)), ", ")+`)`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []string{`DEALLOCATE kept`, `RESET plan_cache_mode`} {
+		if _, err := c.ExecContext(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return strings.Join(lines, "\n")
 }
 
 // readsRules holds that a plan finds what was set for the user by indexes, among what was set for all.
