@@ -293,7 +293,7 @@ func TestHubForgets(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
 	d := dbtest.OpenNamed(t, dbtest.SharedName())
-	e, err := d.Follow(t.Context(), s.owner, keysOf)
+	e, err := d.Follow(t.Context(), s.owner.Again(now().At), keysOf)
 	if err != nil || d.Subscribers() != 1 || db.HoldsLive(d) != 1 {
 		t.Fatal(err, d.Subscribers(), db.HoldsLive(d))
 	}
