@@ -88,14 +88,7 @@ func appendKeyWithTotals(b []byte, rows *sql.Rows, c *caller, total *int, last *
 	if b[len(b)-1] != '[' {
 		b = append(b, ',')
 	}
-	b = append(b, `{"id":`...)
-	b = appendID(b, graph.KindKey, c.account, id)
-	b = append(b, `,"key":`...)
-	b = appendText(b, key)
-	b = append(b, `,"name":`...)
-	b = appendText(b, name)
-	b = append(b, `,"status":`...)
-	b = appendKeyStatus(b, enabled)
+	b = appendKey(b, c.account, id, key, name, enabled)
 	b = append(b, `,"usageReport":{"totals":{"records":`...)
 	b = strconv.AppendInt(b, records, 10)
 	b = append(b, `,"succeeded":`...)
@@ -109,9 +102,16 @@ func appendKeyWithTotals(b []byte, rows *sql.Rows, c *caller, total *int, last *
 	return append(b, `}}}}`...), nil
 }
 
-func appendKeyStatus(b []byte, enabled bool) []byte {
+// appendKey begins the object of a key.
+func appendKey(b []byte, account graph.UUID, id, key, name []byte, enabled bool) []byte {
+	b = append(b, `{"id":`...)
+	b = appendID(b, graph.KindKey, account, id)
+	b = append(b, `,"key":`...)
+	b = appendText(b, key)
+	b = append(b, `,"name":`...)
+	b = appendText(b, name)
 	if enabled {
-		return append(b, `"ENABLED"`...)
+		return append(b, `,"status":"ENABLED"`...)
 	}
-	return append(b, `"DISABLED"`...)
+	return append(b, `,"status":"DISABLED"`...)
 }

@@ -19,11 +19,10 @@ var (
 		ORDER BY lower(u.display_name) COLLATE "C", u.user_id
 		LIMIT ` + strconv.Itoa(TreeUsers)
 
-	// grantsStatement reads the first grants of each of the users $2, for somebody who sees every key: what was set for the pair, else
-	// what the nearest unit with a rule says, else the default. The first keys are the same for all users; OFFSET 0 keeps PostgreSQL
-	// from reading all grants of each user.
+	// grantsStatement reads the first grants of each of the users $2, for somebody who sees every key. The first keys are the same for all
+	// users.
 	grantsStatement = `
-		SELECT o.n, coalesce(g.enabled, n.enabled, k.is_master), ` + source + `, uuid_send(k.key_id), k.key, k.name, k.enabled
+		SELECT o.n, ` + Effective + `, uuid_send(k.key_id), k.key, k.name, k.enabled
 		FROM unnest($2::uuid[]) WITH ORDINALITY AS o (user_id, n)
 		CROSS JOIN (
 			SELECT k.key_id, k.key, k.name, k.enabled, k.is_master, k.unit_id
@@ -31,19 +30,8 @@ var (
 			WHERE k.account_id = $1 AND k.deleted_at IS NULL
 			ORDER BY k.key_id
 			LIMIT ` + strconv.Itoa(TreeGrants) + `) k
-		LEFT JOIN LATERAL (
-			SELECT g.enabled FROM grants g
-			WHERE g.account_id = $1 AND g.user_id = o.user_id AND g.key_id = k.key_id AND (g.expires_at IS NULL OR g.expires_at > now())
-			OFFSET 0) g ON true
-		LEFT JOIN (
-			SELECT DISTINCT ON (r.user_id, p.unit_id) r.user_id, p.unit_id, r.enabled
-			FROM unit_grants r
-			JOIN unit_paths p ON p.account_id = $1 AND p.above_id = r.unit_id
-			WHERE r.account_id = $1 AND r.user_id = ANY($2::uuid[])
-			ORDER BY r.user_id, p.unit_id, p.distance) n ON n.user_id = o.user_id AND n.unit_id = k.unit_id
+		` + RulesOfPairs + `
 		ORDER BY o.n, k.key_id`
-
-	source = `CASE WHEN g.enabled IS NOT NULL THEN 'EXPLICIT' WHEN n.enabled IS NOT NULL THEN 'UNIT' ELSE 'DEFAULT' END`
 )
 
 // person is a user of the tree.
@@ -136,14 +124,8 @@ func appendGrant(to *[]byte, rows *sql.Rows, account graph.UUID, begin func(n in
 	b = appendBool(b, enabledFor)
 	b = append(b, `,"source":`...)
 	b = appendText(b, source)
-	b = append(b, `,"key":{"id":`...)
-	b = appendID(b, graph.KindKey, account, id)
 	b = append(b, `,"key":`...)
-	b = appendText(b, key)
-	b = append(b, `,"name":`...)
-	b = appendText(b, name)
-	b = append(b, `,"status":`...)
-	b = appendKeyStatus(b, enabled)
+	b = appendKey(b, account, id, key, name, enabled)
 	*to = append(b, `}}`...)
 	return nil
 }

@@ -29,3 +29,20 @@ func Visible(column string, primary bool) string {
 	}
 	return `(` + column + ` IN (` + VisibleKeys + `)) IS TRUE`
 }
+
+// Effective is whether a key is enabled for a user and what decides, of the rules that RulesOfPairs finds.
+const Effective = `coalesce(g.enabled, n.enabled, k.is_master),
+			CASE WHEN g.enabled IS NOT NULL THEN 'EXPLICIT' WHEN n.enabled IS NOT NULL THEN 'UNIT' ELSE 'DEFAULT' END`
+
+// RulesOfPairs joins users o, all of them in $2, and keys k of the account $1 with what decides about each pair: g, what was set for it, else n, what
+// the nearest unit with a rule says, else the default. OFFSET 0 keeps PostgreSQL from reading all grants of each user.
+const RulesOfPairs = `LEFT JOIN LATERAL (
+			SELECT g.enabled FROM grants g
+			WHERE g.account_id = $1 AND g.user_id = o.user_id AND g.key_id = k.key_id AND (g.expires_at IS NULL OR g.expires_at > now())
+			OFFSET 0) g ON true
+		LEFT JOIN (
+			SELECT DISTINCT ON (r.user_id, p.unit_id) r.user_id, p.unit_id, r.enabled
+			FROM unit_grants r
+			JOIN unit_paths p ON p.account_id = $1 AND p.above_id = r.unit_id
+			WHERE r.account_id = $1 AND r.user_id = ANY($2::uuid[])
+			ORDER BY r.user_id, p.unit_id, p.distance) n ON n.user_id = o.user_id AND n.unit_id = k.unit_id`

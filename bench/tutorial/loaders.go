@@ -9,6 +9,7 @@ import (
 	"github.com/shopspring/decimal"
 	"github.com/vikstrous/dataloadgen"
 
+	"grantwood/bench/limit"
 	"grantwood/bench/tutorial/generated"
 	"grantwood/graph"
 )
@@ -137,8 +138,7 @@ func (r reader) grants(ctx context.Context, wanted []grantsWanted) (map[grantsWa
 		page.Nodes = append(page.Nodes, &g)
 		return err
 	}, `
-		SELECT o.user_id, k.key_id, coalesce(g.enabled, n.enabled, k.is_master),
-			CASE WHEN g.enabled IS NOT NULL THEN 'EXPLICIT' WHEN n.enabled IS NOT NULL THEN 'UNIT' ELSE 'DEFAULT' END
+		SELECT o.user_id, k.key_id, `+limit.Effective+`
 		FROM unnest($2::uuid[]) AS o (user_id)
 		CROSS JOIN (
 			SELECT k.key_id, k.is_master, k.unit_id
@@ -146,16 +146,7 @@ func (r reader) grants(ctx context.Context, wanted []grantsWanted) (map[grantsWa
 			WHERE k.account_id = $1 AND k.deleted_at IS NULL
 			ORDER BY k.key_id
 			LIMIT $3::int) k
-		LEFT JOIN LATERAL (
-			SELECT g.enabled FROM grants g
-			WHERE g.account_id = $1 AND g.user_id = o.user_id AND g.key_id = k.key_id AND (g.expires_at IS NULL OR g.expires_at > now())
-			OFFSET 0) g ON true
-		LEFT JOIN (
-			SELECT DISTINCT ON (r.user_id, p.unit_id) r.user_id, p.unit_id, r.enabled
-			FROM unit_grants r
-			JOIN unit_paths p ON p.account_id = $1 AND p.above_id = r.unit_id
-			WHERE r.account_id = $1 AND r.user_id = ANY($2::uuid[])
-			ORDER BY r.user_id, p.unit_id, p.distance) n ON n.user_id = o.user_id AND n.unit_id = k.unit_id
+		`+limit.RulesOfPairs+`
 		ORDER BY o.user_id, k.key_id`, r.accountID, r.objects(graph.KindUser, users), wanted[0].first)
 	return found, err
 }
